@@ -1,0 +1,2 @@
+// Package tortie holds the tests of the module's architecture; see ARCHITECTURE.md.
+package tortie
