@@ -1,0 +1,43 @@
+# make            this list
+# make demo       the main job on an example
+# make test       all tests
+
+GO ?= go
+export TORTIE_REQUIRE_KERNEL ?= 0
+N ?= 20000
+FUZZTIME ?= 20s
+
+.PHONY: help build demo test lint difftest fuzz bench golden
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/tortie
+	$(GO) build -o bin/tortie ./cmd/tortie
+
+demo: build ## walk a connection through a captured Calico node
+	@sh examples/captured-node/demo.sh
+
+test: lint ## all tests; kernel tests need root and Debian's tools, and are skipped visibly without
+	$(GO) test ./...
+
+lint: ## gofmt and vet
+	@unformatted=$$(gofmt -l cmd compiler dataplane simulator *.go); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+
+difftest: ## N random rule sets and packets, walk against kernel (root)
+	TORTIE_REQUIRE_KERNEL=1 $(GO) test ./simulator/difftest -run TestDiff_Random -v -timeout 6h -difftest.n=$(N)
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$f"; $(GO) test $$pkg -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; \
+	  done; done
+
+bench: ## benchmarks, six runs each; compare two outputs with benchstat
+	@mkdir -p .bench
+	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./... | tee .bench/$$(date +%Y%m%d-%H%M%S).txt
+
+golden: ## rewrite the expected outputs
+	TORTIE_UPDATE=1 $(GO) test ./...
