@@ -1,0 +1,23 @@
+// Package route answers what a node's kernel answers about addresses: where a
+// packet goes, which source address a packet of the host gets, whether a source
+// is believable, and of what type an address is.
+//
+// In comes a host.State (links, addresses, routes, policy routing rules,
+// sysctls); New compiles it once. Out come decisions as plain values; a look-up
+// does not allocate. The package does not know packets, netfilter or
+// connections, and it has no neighbour tables: that somebody answers at a next
+// hop is not its business.
+//
+// It mirrors net/ipv4/route.c (ip_route_input_slow, ip_route_output_key_hash),
+// net/ipv4/fib_frontend.c (fib_validate_source), net/ipv4/fib_trie.c
+// (fib_table_lookup), net/ipv4/devinet.c (inet_select_addr), net/core/fib_rules.c
+// and for IPv6 net/ipv6/route.c, net/ipv6/fib6_rules.c and net/ipv6/addrconf.c.
+//
+// What is decided where the kernel draws lots: of a multipath route the first
+// usable next hop is taken and Result.Multipath says so. What is not modelled (an
+// unknown selector of a rule, multicast membership) yields Result.Unknown.
+//
+// Missing sysctls have the kernel's defaults; missing policy routing rules are
+// the three (IPv6: two) default ones; a missing table local is derived from the
+// links' addresses.
+package route

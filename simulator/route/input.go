@@ -1,0 +1,189 @@
+package route
+
+import (
+	"net/netip"
+
+	"tortie/dataplane/host"
+)
+
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+func zeronet(a netip.Addr) bool { return a.Is4() && a.As4()[0] == 0 }
+
+// Input decides about a packet that came in by f.IIF: for the host (Local), to be
+// forwarded by Dev, or an error.
+func (t *Tables) Input(f *Flow) Result {
+	d := t.links[f.IIF]
+	if d == nil {
+		return Result{Unknown: "input link " + string(f.IIF) + " is not known"}
+	}
+	if f.Dst.Is4() {
+		return t.input4(f, d)
+	}
+	return t.input6(f, d)
+}
+
+// input4 follows the order of ip_route_input_slow.
+func (t *Tables) input4(f *Flow, d *link) Result {
+	if f.Dst.IsMulticast() {
+		return inputMulticast(f, d)
+	}
+	src, dst := f.Src, f.Dst
+	switch {
+	case src.IsMulticast() || src == limitedBroadcast:
+		return Result{Err: MartianSource}
+	case dst == limitedBroadcast || dst.IsUnspecified() && src.IsUnspecified():
+		return t.broadcastInput(f, d, Result{Type: host.RouteBroadcast, RouteDev: f.IIF})
+	case zeronet(src):
+		return Result{Err: MartianSource}
+	case zeronet(dst):
+		return Result{Err: MartianDest}
+	case dst.IsLoopback() && !d.routeLocalnet:
+		return Result{Err: MartianDest}
+	case !dst.IsLoopback() && src.IsLoopback() && !d.routeLocalnet:
+		return Result{Err: MartianSource}
+	}
+	q := *f
+	q.OIF = ""
+	res := t.lookup(&q)
+	switch {
+	case res.Unknown != "":
+		return res
+	case res.Err != OK && !d.forward4:
+		return Result{Err: HostUnreach}
+	case res.Err != OK:
+		return res
+	case res.Type == host.RouteBroadcast:
+		return t.broadcastInput(f, d, res)
+	case res.Type == host.RouteLocal:
+		res.Dev = t.lo
+		return t.validated(f, d, "", res)
+	case !d.forward4:
+		return Result{Err: HostUnreach}
+	case res.Type != host.RouteUnicast:
+		return Result{Err: MartianDest}
+	}
+	return t.validated(f, d, res.Dev, res)
+}
+
+// validated is the route, or the error of the check of the source.
+func (t *Tables) validated(f *Flow, d *link, oif host.LinkName, res Result) Result {
+	if check := t.validateSource(f, d, oif); check.Err != OK || check.Unknown != "" {
+		return check
+	}
+	return res
+}
+
+func (t *Tables) broadcastInput(f *Flow, d *link, res Result) Result {
+	if d.bcForward && res.Route != nil {
+		return Result{Unknown: "bc_forwarding"}
+	}
+	res.Dev = t.lo
+	if zeronet(f.Src) {
+		return res
+	}
+	return t.validated(f, d, "", res)
+}
+
+// inputMulticast is ip_route_input_rcu for group addresses: which groups the
+// host has joined is not known, but all hosts are in 224.0.0.1.
+func inputMulticast(f *Flow, d *link) Result {
+	if f.Dst == netip.AddrFrom4([4]byte{224, 0, 0, 1}) && d.hasAddr4 {
+		return Result{Type: host.RouteMulticast, Dev: "lo", RouteDev: f.IIF}
+	}
+	return Result{Unknown: "multicast group membership of " + f.Dst.String()}
+}
+
+// validateSource is fib_validate_source: rp_filter, and the refusal of the
+// host's own addresses as sources.
+func (t *Tables) validateSource(f *Flow, d *link, oif host.LinkName) Result {
+	if d.rpFilter == 0 && (oif != d.Name || !d.sendRedirects) {
+		if d.acceptLocal {
+			return Result{}
+		}
+		if !t.v4.customLocal && !t.v4.custom {
+			if _, own := t.owners[f.Src]; own {
+				return Result{Err: MartianSource}
+			}
+			return Result{}
+		}
+	}
+	return t.fullCheck(f, d, oif)
+}
+
+// fullCheck is __fib_validate_source.
+func (t *Tables) fullCheck(f *Flow, d *link, oif host.LinkName) Result {
+	q := t.reverse(f, d, oif)
+	res := t.lookup(&q)
+	refused := Result{}
+	if d.rpFilter != 0 {
+		refused.Err = ReversePath
+	}
+	switch {
+	case res.Unknown != "":
+		return res
+	case res.Err != OK:
+		return refused
+	case res.Type != host.RouteUnicast && (res.Type != host.RouteLocal || !d.acceptLocal):
+		return Result{Err: MartianSource}
+	case usesDev(res.Route, d.Name) || res.Type == host.RouteLocal && d.Loopback:
+		return Result{}
+	case !d.hasAddr4 || d.rpFilter == 1:
+		return refused
+	}
+	return Result{}
+}
+
+// reverse is the flow of the look-up back to the source.
+func (t *Tables) reverse(f *Flow, d *link, oif host.LinkName) Flow {
+	q := Flow{Src: f.Dst, Dst: f.Src, IIF: oif, TOS: f.TOS, Proto: f.Proto, SrcPort: f.DstPort, DstPort: f.SrcPort}
+	if oif == "" {
+		q.IIF = t.lo
+	}
+	if d.srcValidMark {
+		q.Mark = f.Mark
+	}
+	return q
+}
+
+func usesDev(r *host.Route, n host.LinkName) bool {
+	if r == nil {
+		return false
+	}
+	for i := range r.Hops {
+		if r.Hops[i].Dev == n {
+			return true
+		}
+	}
+	return false
+}
+
+// input6 is ip6_route_input; IPv6 has no rp_filter. Addresses that need the link
+// (link-local and multicast ones) are only looked for on the input link.
+func (t *Tables) input6(f *Flow, d *link) Result {
+	q := *f
+	q.OIF = ""
+	if needsLink(f.Dst) {
+		q.OIF = f.IIF
+	}
+	res := t.lookup(&q)
+	if res.Unknown != "" || res.Err != OK {
+		return res
+	}
+	switch res.Type {
+	case host.RouteLocal, host.RouteAnycast:
+		res.Dev = t.lo
+	case host.RouteMulticast:
+		if f.Dst != allNodes {
+			return Result{Unknown: "multicast group membership of " + f.Dst.String()}
+		}
+		res.Dev = t.lo
+	}
+	return res
+}
+
+var allNodes = netip.MustParseAddr("ff02::1")
+
+func needsLink(a netip.Addr) bool {
+	return a.IsMulticast() || a.IsLinkLocalUnicast()
+}

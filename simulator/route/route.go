@@ -1,0 +1,95 @@
+package route
+
+import (
+	"net/netip"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/packet"
+)
+
+// Flow is what a look-up asks for (struct flowi4 and flowi6). A zero Src is "not
+// chosen yet".
+type Flow struct {
+	Src, Dst         netip.Addr
+	IIF, OIF         host.LinkName
+	Mark             uint32
+	TOS              uint8
+	Proto            packet.Proto
+	SrcPort, DstPort uint16
+}
+
+// Err is why there is no route; the kernel's error numbers by name.
+type Err uint8
+
+// The errors. Invalid is EINVAL: blackhole routes, martians, and destinations
+// that cannot be.
+const (
+	OK            Err = iota
+	NetUnreach        // ENETUNREACH: no route
+	HostUnreach       // EHOSTUNREACH: an unreachable route or rule
+	Prohibited        // EACCES: a prohibit route or rule
+	Invalid           // EINVAL: a blackhole route or rule
+	MartianSource     // the source is impossible here
+	MartianDest       // the destination is impossible here
+	ReversePath       // EXDEV: rp_filter
+	again             // EAGAIN: throw, the next rule is asked
+)
+
+// String says the error in words.
+func (e Err) String() string {
+	switch e {
+	case OK:
+		return "ok"
+	case NetUnreach:
+		return "no route to the destination"
+	case HostUnreach:
+		return "unreachable route"
+	case Prohibited:
+		return "prohibit route"
+	case Invalid:
+		return "blackhole route or invalid destination"
+	case MartianSource:
+		return "martian source"
+	case MartianDest:
+		return "martian destination"
+	case ReversePath:
+		return "reverse path filter (rp_filter)"
+	}
+	return "route error?"
+}
+
+// Result is the outcome of a look-up.
+type Result struct {
+	Err Err
+	// Unknown is what is not modelled and stood in the way; empty otherwise.
+	Unknown string
+	// Type is the type of the route that was found.
+	Type host.RouteType
+	// Dev is the link to leave by; for local destinations the loopback link.
+	Dev host.LinkName
+	// RouteDev is the link of the route itself, also for local ones.
+	RouteDev host.LinkName
+	// Via is the next hop; invalid when the destination is on the link.
+	Via netip.Addr
+	// Src is the source that an output look-up chose, or was given.
+	Src netip.Addr
+	// Route is the route that was found; nil when none was needed.
+	Route *host.Route
+	// Multipath says that the route has several usable next hops, of which the
+	// first was taken.
+	Multipath bool
+}
+
+// NextHop is the address that the packet is handed to on the link.
+func (r *Result) NextHop(dst netip.Addr) netip.Addr {
+	if r.Via.IsValid() {
+		return r.Via
+	}
+	return dst
+}
+
+// Local reports whether the packet is for the host itself.
+func (r *Result) Local() bool {
+	return r.Err == OK && (r.Type == host.RouteLocal || r.Type == host.RouteBroadcast ||
+		r.Type == host.RouteAnycast || r.Type == host.RouteMulticast)
+}
