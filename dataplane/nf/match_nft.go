@@ -1,5 +1,7 @@
 package nf
 
+import "tortie/dataplane/packet"
+
 // The matches of nftables. nft rules compare keys, which are read from packet,
 // connection or routing table, with constants or sets. A key that the packet
 // does not have (a TCP port of a UDP packet, a ct key without a connection) ends
@@ -69,6 +71,10 @@ const (
 // Key is one loaded value.
 type Key struct {
 	Field KeyField
+	// Family is the header that the key is read from (ip or ip6) in a table of
+	// family inet, bridge or netdev: a packet of the other family does not have
+	// the key. It is 0 in tables of family ip and ip6, and for keys of any header.
+	Family packet.Family `json:",omitempty"`
 	// Fib says what a fib key asks.
 	Fib *Fib `json:",omitempty"`
 	// Mod and Offset belong to numgen.
