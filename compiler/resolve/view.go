@@ -257,10 +257,13 @@ type HostEndpoint struct {
 }
 
 // Interface is one network interface of the node.
+// Addrs are its addresses with their prefix lengths, host bits set, link-local
+// ones included. Loopback says that the kernel makes whole prefixes local.
 type Interface struct {
-	Name  string
-	Up    bool
-	Addrs []netip.Addr
+	Name     string
+	Up       bool
+	Loopback bool
+	Addrs    []netip.Prefix
 }
 
 // Pool is one IP pool.
