@@ -1,0 +1,165 @@
+// Package dump reads the captures of one node (iptables-save, ip6tables-save,
+// ipset save, nft list ruleset as text or JSON, ip addr, ip route, ip rule, ip
+// neigh, bridge fdb, sysctl) into a host.State.
+//
+// In: named pieces of text, or a folder of an fs.FS. What a file is is decided
+// by its content, whatever it is called, and one file may hold several captures
+// one after the other. Out: the state, and findings at file:line for everything
+// that was not understood. A file that holds no capture is a note; a line that
+// does not fit into its capture is an error, and the rest is still read. Two
+// captures of the same kind are an error, because nothing says which one is
+// true; iptables' legacy and nft backends are different kinds.
+//
+// The package does not run tools, does not read paths, and does not guess what a
+// capture leaves out. It mirrors the output of iproute2 (ip/ipaddress.c,
+// ip/iproute.c, ip/iprule.c), of procps' sysctl, and leaves the rule sets to the
+// codecs.
+package dump
+
+import (
+	"io/fs"
+	"path"
+	"sort"
+	"strings"
+
+	"tortie/compiler/diag"
+	"tortie/dataplane/host"
+)
+
+// File is one captured text.
+type File struct {
+	Name string
+	Text string
+}
+
+// Read reads every regular file at the top of fsys as captures of one node.
+func Read(fsys fs.FS, name host.Name) (*host.State, diag.List) {
+	var findings diag.List
+	files, err := Files(fsys, nil)
+	if err != nil {
+		findings.Add(diag.Finding{Code: "dump/unreadable", Severity: diag.Error, Message: err.Error()})
+	}
+	state, more := ReadFiles(files, name)
+	return state, append(findings, more...)
+}
+
+// Files loads the regular files at the top of fsys in order of their names; keep
+// chooses among the names, nil takes all. What could be read is returned also
+// when there is an error.
+func Files(fsys fs.FS, keep func(name string) bool) ([]File, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	var failed error
+	for _, e := range entries {
+		if !e.Type().IsRegular() || keep != nil && !keep(e.Name()) {
+			continue
+		}
+		data, err := fs.ReadFile(fsys, e.Name())
+		if err != nil {
+			failed = err
+			continue
+		}
+		files = append(files, File{Name: e.Name(), Text: string(data)})
+	}
+	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
+	return files, failed
+}
+
+// Mode is the dataplane that a folder of captures with several of them is read
+// for.
+type Mode string
+
+// The modes.
+const (
+	Legacy      Mode = "legacy"       // iptables-save.txt, ip-addr.txt …
+	IptablesNFT Mode = "iptables-nft" // iptables-save.iptnft.txt …
+	NFT         Mode = "nftables"     // nft-ruleset.txt, ip-addr.nft.txt …
+)
+
+// ForMode returns a keep function for Files that chooses one dataplane's files
+// in a folder that holds captures of the same node under several, told apart by
+// the middle of their names: "NAME.txt" for Legacy, "NAME.iptnft.txt" for
+// IptablesNFT, and "NAME.nft.txt" with "nft-ruleset.txt" for NFT.
+func ForMode(m Mode) func(name string) bool {
+	return func(name string) bool {
+		if path.Ext(name) != ".txt" || strings.HasPrefix(name, "packets") {
+			return false
+		}
+		stem := strings.TrimSuffix(name, ".txt")
+		ruleset := strings.HasPrefix(stem, "nft-ruleset")
+		switch path.Ext(stem) {
+		case ".iptnft":
+			return m == IptablesNFT
+		case ".nft":
+			return m == NFT
+		}
+		return ruleset == (m == NFT) && m != IptablesNFT
+	}
+}
+
+// ReadFiles reads the files as captures of one node.
+func ReadFiles(files []File, name host.Name) (*host.State, diag.List) {
+	r := reader{state: &host.State{Name: name, Sysctls: map[string]string{}}, seen: map[kind]string{}}
+	for _, f := range files {
+		sections := split(f, &r.findings)
+		if len(sections) == 0 {
+			r.noteForeign(f)
+			continue
+		}
+		for _, s := range merge(sections) {
+			if r.claim(s) {
+				r.sections = append(r.sections, s)
+			}
+		}
+	}
+	r.assemble()
+	r.findings.Sort()
+	return r.state, r.findings
+}
+
+// reader collects what the sections of all files say about one node.
+type reader struct {
+	state    *host.State
+	findings diag.List
+	sections []section
+	seen     map[kind]string
+	neigh    neighbours
+}
+
+func (r *reader) noteForeign(f File) {
+	if strings.TrimSpace(f.Text) == "" {
+		return
+	}
+	r.findings.Add(diag.Finding{
+		Code: "dump/not-a-capture", Severity: diag.Note, Span: diag.Span{File: f.Name},
+		Message: "the file holds no capture that is known here and was left out",
+		Hint:    "known are iptables-save, ipset save, nft list ruleset, ip addr, ip route, ip rule and sysctl",
+	})
+}
+
+// claim says whether a section is the first of its kind; a second one is an
+// error. Neighbours and sysctls may come in several files.
+func (r *reader) claim(s section) bool {
+	if s.kind == kindNeigh || s.kind == kindSysctl || s.kind == kindUname {
+		return true
+	}
+	if first, ok := r.seen[s.kind]; ok && first != s.file {
+		r.findings.Add(diag.Finding{
+			Code: "dump/duplicate", Severity: diag.Error, Span: spanLine(s.file, s.first, ""),
+			Message: "a second capture of " + s.kind.String() + "; the first is in " + first + ", and this one was left out",
+			Hint:    "give the captures of one node at one time; choose one of the two files",
+		})
+		return false
+	}
+	r.seen[s.kind] = s.file
+	return true
+}
+
+// spanLine is the span of a whole line.
+func spanLine(file string, line int, text string) diag.Span {
+	text = strings.TrimRight(text, "\r\n")
+	return diag.Span{File: file, Start: diag.Pos{Line: line, Col: 1}, End: diag.Pos{Line: line, Col: len(text) + 1}}
+}

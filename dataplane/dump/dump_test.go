@@ -1,0 +1,232 @@
+package dump
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"tortie/compiler/diag"
+	"tortie/dataplane/host"
+	"tortie/dataplane/packet"
+)
+
+const ipAddr = `1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000
+    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
+    inet 127.0.0.1/8 scope host lo
+       valid_lft forever preferred_lft forever
+2: eth0@if3: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue master br0 state UP group default
+    link/ether d2:3b:a0:62:0c:57 brd ff:ff:ff:ff:ff:ff link-netns sw promiscuity 0
+    veth numtxqueues 2 numrxqueues 2
+    inet 172.31.0.1/24 brd 172.31.0.255 scope global eth0
+    inet 172.31.0.9/24 scope global secondary eth0
+    inet6 fd00:172:31::1/64 scope global nodad 
+6: vxlan.calico: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1450 qdisc noqueue state DOWN
+    link/ether 66:f9:37:c3:7e:94 brd ff:ff:ff:ff:ff:ff
+    vxlan id 4096 local 172.31.0.1 dev eth0 srcport 0 0 dstport 4789 nolearning ttl auto
+7: tunl0@NONE: <NOARP> mtu 1480 qdisc noop state DOWN
+    link/ipip 172.31.0.1 brd 0.0.0.0
+    ipip remote any local 172.31.0.1 ttl inherit nopmtudisc
+    inet 10.0.0.1 peer 10.0.0.2/32 scope link tunl0
+`
+
+const ipRules = `0:	from all lookup local
+100:	not from 10.0.0.0/8 to 10.9.0.0/16 fwmark 0x10/0xff iif eth0 ipproto tcp dport 80-90 lookup 7
+32766:	from all lookup main suppress_prefixlength 0
+32767:	from all lookup default
+0:	from all lookup local
+32766:	from all lookup main
+`
+
+const ipRoutes = `default via 172.31.0.100 dev eth0 
+blackhole 10.65.0.0/26 proto bird 
+10.65.0.2 dev cali1 scope link metric 1024 
+10.66.0.0/24 proto static 
+	nexthop via 172.31.0.2 dev eth0 weight 2 
+	nexthop via 172.31.0.3 dev eth0 weight 1 linkdown 
+local 127.0.0.1 dev lo table local proto kernel scope host src 127.0.0.1 
+10.65.1.0/26 via 10.65.1.0 dev vxlan.calico onlink mtu 1450 
+default dev eth0 metric 1024 pref medium
+multicast ff00::/8 dev eth0 table local proto kernel metric 256 pref medium
+`
+
+const neighbourText = `10.65.1.0 dev vxlan.calico lladdr 66:00:00:00:00:02 PERMANENT
+66:00:00:00:00:02 dev vxlan.calico dst 172.31.0.2 self permanent
+`
+
+const sysctlText = `net.ipv4.ip_forward = 1
+/proc/sys/net/ipv4/conf/eth0.5/rp_filter=2
+net/ipv4/conf/all/rp_filter = 0
+`
+
+func pfx(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+func ip(s string) netip.Addr    { return netip.MustParseAddr(s) }
+
+var compare = cmp.Options{
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+}
+
+func readText(t *testing.T, text string) *host.State {
+	t.Helper()
+	s, findings := ReadFiles([]File{{"node.txt", text}}, "n")
+	for _, f := range findings {
+		t.Errorf("%s: %s", f.Span, f.Message)
+	}
+	return s
+}
+
+func TestReadFiles_Links(t *testing.T) {
+	want := []host.Link{
+		{Index: 1, Name: "lo", Up: true, Loopback: true, MTU: 65536, MAC: "00:00:00:00:00:00",
+			Addrs: []host.Addr{{Prefix: pfx("127.0.0.1/8"), Scope: host.ScopeHost}}},
+		{Index: 2, Name: "eth0", Kind: "veth", Up: true, MTU: 1500, MAC: "d2:3b:a0:62:0c:57", Master: "br0",
+			Addrs: []host.Addr{
+				{Prefix: pfx("172.31.0.1/24"), Broadcast: ip("172.31.0.255")},
+				{Prefix: pfx("172.31.0.9/24"), Secondary: true},
+				{Prefix: pfx("fd00:172:31::1/64")},
+			}},
+		{Index: 6, Name: "vxlan.calico", Kind: "vxlan", Up: true, NoCarrier: true, MTU: 1450, MAC: "66:f9:37:c3:7e:94",
+			VXLAN: &host.VXLAN{VNI: 4096, Port: 4789, Local: ip("172.31.0.1"),
+				FDB: []host.VXLANPeer{{Via: ip("10.65.1.0"), Remote: ip("172.31.0.2")}}}},
+		{Index: 7, Name: "tunl0", Kind: "ipip", MTU: 1480, TunnelLocal: ip("172.31.0.1"),
+			Addrs: []host.Addr{{Prefix: pfx("10.0.0.1/32"), Peer: pfx("10.0.0.2/32"), Scope: host.ScopeLink}}},
+	}
+	if d := cmp.Diff(want, readText(t, ipAddr+neighbourText).Links, compare); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestReadFiles_Rules(t *testing.T) {
+	lookup := func(prio uint32, f packet.Family, table uint32) host.Rule {
+		return host.Rule{Priority: prio, Family: f, Action: host.ActionLookup, Table: table}
+	}
+	main := lookup(32766, packet.IPv4, host.TableMain)
+	main.SuppressPrefixLength = 1
+	want := []host.Rule{
+		lookup(0, packet.IPv4, host.TableLocal),
+		{Priority: 100, Family: packet.IPv4, Invert: true, From: pfx("10.0.0.0/8"), To: pfx("10.9.0.0/16"),
+			Mark: 0x10, Mask: 0xff, IIF: "eth0", Proto: packet.ProtoTCP, DPortLo: 80, DPortHi: 90,
+			Action: host.ActionLookup, Table: 7},
+		main,
+		lookup(32767, packet.IPv4, host.TableDefault),
+		lookup(0, packet.IPv6, host.TableLocal),
+		lookup(32766, packet.IPv6, host.TableMain),
+	}
+	if d := cmp.Diff(want, readText(t, ipRules).Rules, compare); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestReadFiles_Routes(t *testing.T) {
+	uni := host.RouteUnicast
+	want := []host.Route{
+		{Table: 254, Type: uni, Dst: pfx("0.0.0.0/0"), Hops: []host.NextHop{{Via: ip("172.31.0.100"), Dev: "eth0"}}},
+		{Table: 254, Type: host.RouteBlackhole, Dst: pfx("10.65.0.0/26"), Protocol: "bird"},
+		{Table: 254, Type: uni, Dst: pfx("10.65.0.2/32"), Metric: 1024, Scope: host.ScopeLink, Hops: []host.NextHop{{Dev: "cali1"}}},
+		{Table: 254, Type: uni, Dst: pfx("10.66.0.0/24"), Protocol: "static", Hops: []host.NextHop{
+			{Via: ip("172.31.0.2"), Dev: "eth0", Weight: 2}, {Via: ip("172.31.0.3"), Dev: "eth0", Weight: 1, Dead: true}}},
+		{Table: 255, Type: host.RouteLocal, Dst: pfx("127.0.0.1/32"), Scope: host.ScopeHost, PrefSrc: ip("127.0.0.1"),
+			Protocol: "kernel", Hops: []host.NextHop{{Dev: "lo"}}},
+		{Table: 254, Type: uni, Dst: pfx("10.65.1.0/26"), Hops: []host.NextHop{{Via: ip("10.65.1.0"), Dev: "vxlan.calico", OnLink: true}}},
+		{Table: 254, Type: uni, Dst: pfx("::/0"), Metric: 1024, Hops: []host.NextHop{{Dev: "eth0"}}},
+		{Table: 255, Type: host.RouteMulticast, Dst: pfx("ff00::/8"), Metric: 256, Protocol: "kernel", Hops: []host.NextHop{{Dev: "eth0"}}},
+	}
+	got := readText(t, ipRoutes).Routes
+	// Routes of the two families are two captures; each keeps its order.
+	if d := cmp.Diff(want, got, compare); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestReadFiles_Sysctls(t *testing.T) {
+	want := map[string]string{
+		"net.ipv4.ip_forward": "1", "net.ipv4.conf.eth0/5.rp_filter": "2", "net.ipv4.conf.all.rp_filter": "0",
+	}
+	if d := cmp.Diff(want, readText(t, sysctlText).Sysctls); d != "" {
+		t.Error(d)
+	}
+}
+
+// One file with everything says the same as a file for each capture.
+func TestReadFiles_ConcatenatedIsTheSame(t *testing.T) {
+	parts := []string{ipAddr, "# ip -4 rule\n" + ipRules, "# routes\n\n" + ipRoutes, neighbourText, sysctlText}
+	var files []File
+	for i, p := range parts {
+		files = append(files, File{string(rune('a' + i)), p})
+	}
+	want, _ := ReadFiles(files, "n")
+	if d := cmp.Diff(want, readText(t, strings.Join(parts, "\n")), compare); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestReadFiles_Findings(t *testing.T) {
+	cases := map[string]struct {
+		files []File
+		code  string
+		sev   diag.Severity
+		place string
+	}{
+		"second capture of a kind": {[]File{{"a", ipAddr}, {"b", "\n" + ipAddr}}, "dump/duplicate", diag.Error, "b:2:1"},
+		"no capture":               {[]File{{"README", "Some words.\ndefault via 1.2.3.4 dev eth0\n"}}, "dump/not-a-capture", diag.Note, "README"},
+		"stray line":               {[]File{{"a", sysctlText + "what is this\n"}}, "dump/unknown-line", diag.Error, "a:4:1"},
+		"stray error output":       {[]File{{"a", sysctlText + "sysctl: permission denied\n"}}, "dump/tool-message", diag.Warning, "a:4:1"},
+		"bad address":              {[]File{{"a", strings.Replace(ipAddr, "172.31.0.1/24", "172.31.0.300/24", 1)}}, "dump/line", diag.Error, "a:8:10"},
+		"bad table":                {[]File{{"a", ipRoutes + "10.0.0.0/8 dev eth0 table blue\n"}}, "dump/line", diag.Error, "a:11:27"},
+		"unknown selector":         {[]File{{"a", "5:\tfrom all uidrange 1-2 lookup 5\n"}}, "dump/line", diag.Warning, "a:1:13"},
+		"contradicting sysctl":     {[]File{{"a", sysctlText}, {"b", "net.ipv4.ip_forward = 0\n"}}, "dump/line", diag.Error, "b:1:1"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, got := ReadFiles(c.files, "n")
+			if len(got) != 1 || got[0].Code != c.code || got[0].Severity != c.sev || got[0].Span.String() != c.place {
+				t.Errorf("got %+v, want %s %s at %s", got, c.sev, c.code, c.place)
+			}
+		})
+	}
+}
+
+func TestFiles_ForMode(t *testing.T) {
+	names := []string{"README", "felix.env.nft", "ip-addr.iptnft.txt", "ip-addr.nft.txt", "ip-addr.txt", "iptables-save.txt",
+		"iptables-save.iptnft.txt", "nft-ruleset.json", "nft-ruleset.txt", "packets.nft.txt", "packets.txt"}
+	fsys := fstest.MapFS{}
+	for _, n := range names {
+		fsys[n] = &fstest.MapFile{Data: []byte(n)}
+	}
+	want := map[Mode]string{
+		Legacy:      "ip-addr.txt iptables-save.txt",
+		IptablesNFT: "ip-addr.iptnft.txt iptables-save.iptnft.txt",
+		NFT:         "ip-addr.nft.txt nft-ruleset.txt",
+	}
+	for mode, names := range want {
+		files, err := Files(fsys, ForMode(mode))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range files {
+			got = append(got, f.Name)
+		}
+		if strings.Join(got, " ") != names {
+			t.Errorf("%s: got %v, want %s", mode, got, names)
+		}
+	}
+}
+
+// Reading does not panic, and findings lie inside of the file.
+func FuzzReadFiles(f *testing.F) {
+	for _, s := range []string{ipAddr, ipRules, ipRoutes, neighbourText, sysctlText, ipAddr + ipRules + ipRoutes} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		_, findings := ReadFiles([]File{{"f", text}}, "n")
+		lines := strings.Split(text, "\n")
+		for _, x := range findings {
+			if x.Span.File == "f" && x.Span.Start.Line > len(lines) {
+				t.Errorf("finding behind the end of the file: %+v", x)
+			}
+		}
+	})
+}
