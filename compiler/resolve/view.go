@@ -26,7 +26,8 @@ type View struct {
 
 	// Policies are the policies that any local endpoint uses, and those with
 	// performance hints that want to be rendered although no local endpoint does
-	// (Policy.Unused). Staged kinds are not here. Sorted by ID.
+	// (Policy.Unused). Staged kinds are here too: their selectors take part in
+	// grouping, and the sets of their rules exist. Sorted by ID.
 	Policies []Policy
 	// Profiles are those that any local endpoint names. Sorted by name.
 	Profiles []Profile
@@ -56,7 +57,7 @@ type View struct {
 // "KubernetesClusterNetworkPolicy".
 type PolicyID struct{ Kind, Namespace, Name string }
 
-// Policy is one enforced policy.
+// Policy is one policy, enforced or staged (by its kind).
 type Policy struct {
 	ID   PolicyID
 	Tier string
@@ -196,7 +197,7 @@ type Member struct {
 // Tier is one tier as one endpoint sees it: its policies that select the
 // endpoint, in order, per direction. A tier none of whose policies select the
 // endpoint is not in the list. Staged policies are in the lists (they decide
-// whether a tier has an end), with their staged kinds, and have no Policy.
+// whether a tier has an end), with their staged kinds.
 type Tier struct {
 	Name string
 	// DefaultAction is Deny or Pass.
