@@ -101,6 +101,10 @@ type Settings struct {
 	OpenStackMetaIP   netip.Addr
 	OpenStackMetaPort uint16
 
+	// SpoofingAllowed is workloadSourceSpoofing Any. Without it an endpoint that asks
+	// for spoofed prefixes is treated as missing.
+	SpoofingAllowed bool
+
 	MaxIPSetSize uint32
 }
 
