@@ -26,7 +26,7 @@ type View struct {
 
 	// Policies are the policies that any local endpoint uses, and those with
 	// performance hints that want to be rendered although no local endpoint does
-	// (Policy.Unused). Staged kinds are here too: their selectors take part in
+	// (Policy.Forced). Staged kinds are here too: their selectors take part in
 	// grouping, and the sets of their rules exist. Sorted by ID.
 	Policies []Policy
 	// Profiles are those that any local endpoint names. Sorted by name.
@@ -69,9 +69,9 @@ type Policy struct {
 	Inbound, Outbound []Rule
 	Untracked         bool
 	PreDNAT           bool
-	// Unused says that no local endpoint uses the policy; it is in the view for
-	// its performance hint AssumeNeededOnEveryNode.
-	Unused bool
+	// Forced says that the policy has the performance hint
+	// AssumeNeededOnEveryNode: its chains are written even without a user.
+	Forced bool
 	Origin Origin
 }
 
