@@ -18,12 +18,12 @@ type Config struct {
 	// NoChecksum is checksum=0: bad checksums do not make a packet invalid.
 	NoChecksum bool
 	// OldRSTTimeout lowers the timeout of an established connection that saw an
-	// out-of-order RST to TCPUnacknowledged, as Linux 6.12 does, instead of
-	// TCPClose.
+	// out-of-order RST to TCPUnacknowledged instead of TCPClose.
 	OldRSTTimeout bool
-	// Port chooses the port that the kernel would draw at random after a clash:
-	// a start offset below n for attempt number attempt. Nil means 0.
-	Port func(t Tuple, attempt int, n uint32) uint32
+	// Port chooses what the kernel would draw at random after a clash: the
+	// offset below n in the range of ports at which the search begins, for
+	// search number round. Nil means 0.
+	Port func(t Tuple, round int, n uint32) uint32
 }
 
 // Timeouts are the timeouts of net.netfilter.nf_conntrack_*_timeout*.
@@ -39,7 +39,26 @@ type Timeouts struct {
 }
 
 // DefaultTimeouts returns the kernel's defaults.
-func DefaultTimeouts() Timeouts { return Timeouts{} }
+func DefaultTimeouts() Timeouts {
+	const s = time.Second
+	return Timeouts{
+		TCP: [TCPStates]time.Duration{
+			TCPNone: 120 * s, TCPSynSent: 120 * s, TCPSynRecv: 60 * s, TCPEstablished: 432000 * s,
+			TCPFinWait: 120 * s, TCPCloseWait: 60 * s, TCPLastAck: 30 * s, TCPTimeWait: 120 * s,
+			TCPClose: 10 * s, TCPSynSent2: 120 * s,
+		},
+		TCPMaxRetrans: 300 * s, TCPUnacknowledged: 300 * s,
+		UDP: 30 * s, UDPStream: 120 * s,
+		ICMP: 30 * s, ICMPv6: 30 * s,
+		GRE: 30 * s, GREStream: 180 * s,
+		Generic: 600 * s,
+		SCTP: [SCTPStates]time.Duration{
+			SCTPNone: 10 * s, SCTPClosed: 10 * s, SCTPCookieWait: 3 * s, SCTPCookieEchoed: 3 * s,
+			SCTPEstablished: 210 * s, SCTPShutdownSent: 3 * s, SCTPShutdownRecd: 3 * s,
+			SCTPShutdownAckSent: 3 * s, SCTPHeartbeatSent: 30 * s,
+		},
+	}
+}
 
 func (c Config) withDefaults() Config {
 	if c.Max == 0 {
@@ -48,6 +67,9 @@ func (c Config) withDefaults() Config {
 	if c.Timeouts == nil {
 		d := DefaultTimeouts()
 		c.Timeouts = &d
+	}
+	if c.Port == nil {
+		c.Port = func(Tuple, int, uint32) uint32 { return 0 }
 	}
 	return c
 }

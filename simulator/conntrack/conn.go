@@ -106,12 +106,12 @@ type Conn struct {
 	// MasqIfindex is the interface that masquerading chose, 0 without.
 	MasqIfindex int
 	// FreePort says that the kernel would have drawn the translated port (or
-	// ICMP id) at random; FreeAddr, that it hashes to choose the address.
-	FreePort, FreeAddr bool
+	// ICMP id) at random, so that a comparison must not insist on it.
+	FreePort bool
 
 	// timeout is the time of expiry, or before Confirm the time to live.
 	timeout time.Duration
-	// streamAt is the time from which a UDP flow with replies is a stream.
+	// streamAt is the time after which a UDP flow with replies is a stream.
 	streamAt time.Duration
 	id       uint64
 }
@@ -126,3 +126,17 @@ func (c *Conn) TimeLeft(now time.Duration) time.Duration {
 	}
 	return max(c.timeout-now, 0)
 }
+
+// refresh restarts the time to live (nf_ct_refresh).
+func (c *Conn) refresh(d, now time.Duration) {
+	switch {
+	case c.Status&FixedTime != 0:
+	case c.Status&Confirmed != 0:
+		c.timeout = now + d
+	default:
+		c.timeout = d
+	}
+}
+
+// expired reports whether a confirmed connection's time is over.
+func (c *Conn) expired(now time.Duration) bool { return c.timeout <= now }

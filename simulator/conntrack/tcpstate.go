@@ -41,7 +41,6 @@ type TCPTrack struct {
 	last  tcpLast
 	// retrans counts identical pure ACKs.
 	retrans uint8
-	lastWin uint16
 }
 
 // TCPSide is what is remembered of one end (struct ip_ct_tcp_state).
@@ -87,3 +86,40 @@ const (
 	tcpRst
 	tcpOther
 )
+
+// Short names for the table.
+const (
+	sNO = TCPNone
+	sSS = TCPSynSent
+	sSR = TCPSynRecv
+	sES = TCPEstablished
+	sFW = TCPFinWait
+	sCW = TCPCloseWait
+	sLA = TCPLastAck
+	sTW = TCPTimeWait
+	sCL = TCPClose
+	sS2 = TCPSynSent2
+	sIG = tcpIgnore
+	sIV = tcpInvalid
+)
+
+// tcpTransitions gives the next state by direction, kind of segment and state.
+var tcpTransitions = [2][6][TCPStates]TCPState{
+	{ // original
+		//          NO   SS   SR   ES   FW   CW   LA   TW   CL   S2
+		tcpSyn:    {sSS, sSS, sIG, sIG, sIG, sIG, sIG, sSS, sSS, sS2},
+		tcpSynAck: {sIV, sIV, sSR, sIV, sIV, sIV, sIV, sIV, sIV, sSR},
+		tcpFin:    {sIV, sIV, sFW, sFW, sLA, sLA, sLA, sTW, sCL, sIV},
+		tcpAck:    {sES, sIV, sES, sES, sCW, sCW, sTW, sTW, sCL, sIV},
+		tcpRst:    {sIV, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL},
+		tcpOther:  {sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV},
+	},
+	{ // reply
+		tcpSyn:    {sIV, sS2, sIV, sIV, sIV, sIV, sIV, sSS, sIV, sS2},
+		tcpSynAck: {sIV, sSR, sIG, sIG, sIG, sIG, sIG, sIG, sIG, sSR},
+		tcpFin:    {sIV, sIV, sFW, sFW, sLA, sLA, sLA, sTW, sCL, sIV},
+		tcpAck:    {sIV, sIG, sSR, sES, sCW, sCW, sTW, sTW, sCL, sIG},
+		tcpRst:    {sIV, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL},
+		tcpOther:  {sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV},
+	},
+}
