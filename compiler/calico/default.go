@@ -1,0 +1,75 @@
+package calico
+
+import (
+	"slices"
+
+	"tortie/compiler/diag"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+// At gives the place of a field of the object in hand.
+type At func(path ...any) diag.Span
+
+// Default fills in what the API server and calicoctl fill in when an object is
+// applied. A stored object is left as it is: where a stored policy has no types
+// Felix takes both directions, and a finding says so.
+func Default(obj any, stored bool, at At) diag.List {
+	switch o := obj.(type) {
+	case *v3.GlobalNetworkPolicy:
+		return defaultTypes(&o.Spec.Types, o.Spec.Ingress, o.Spec.Egress, stored, at)
+	case *v3.NetworkPolicy:
+		return defaultTypes(&o.Spec.Types, o.Spec.Ingress, o.Spec.Egress, stored, at)
+	case *v3.StagedGlobalNetworkPolicy:
+		return defaultTypes(&o.Spec.Types, o.Spec.Ingress, o.Spec.Egress, stored, at)
+	case *v3.StagedNetworkPolicy:
+		return defaultTypes(&o.Spec.Types, o.Spec.Ingress, o.Spec.Egress, stored, at)
+	case *networkingv1.NetworkPolicy:
+		defaultPolicyTypes(&o.Spec.PolicyTypes, len(o.Spec.Egress) > 0)
+	case *v3.StagedKubernetesNetworkPolicy:
+		if !stored {
+			defaultPolicyTypes(&o.Spec.PolicyTypes, len(o.Spec.Egress) > 0)
+		}
+	}
+	return nil
+}
+
+// defaultTypes infers a policy's types from its rules: egress only if there are
+// only egress rules, both if there are both, else ingress.
+func defaultTypes(types *[]v3.PolicyType, ingress, egress []v3.Rule, stored bool, at At) diag.List {
+	if len(*types) > 0 {
+		return nil
+	}
+	var inferred []v3.PolicyType
+	if len(ingress) > 0 || len(egress) == 0 {
+		inferred = append(inferred, v3.PolicyTypeIngress)
+	}
+	if len(egress) > 0 {
+		inferred = append(inferred, v3.PolicyTypeEgress)
+	}
+	if !stored {
+		*types = inferred
+		return nil
+	}
+	if len(inferred) == 2 {
+		return nil
+	}
+	return diag.List{{
+		Code: "calico/stored-without-types", Severity: diag.Warning, Span: at("spec"),
+		Message: "stored policy has no types, so Felix applies it to ingress and egress",
+		Hint:    "apply it again through calicoctl or the API server, or write spec.types",
+	}}
+}
+
+// defaultPolicyTypes is the Kubernetes API server's rule: always ingress, and
+// egress if there are egress rules.
+func defaultPolicyTypes(types *[]networkingv1.PolicyType, egress bool) {
+	if len(*types) > 0 {
+		return
+	}
+	*types = slices.Clip([]networkingv1.PolicyType{networkingv1.PolicyTypeIngress})
+	if egress {
+		*types = append(*types, networkingv1.PolicyTypeEgress)
+	}
+}

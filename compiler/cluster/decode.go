@@ -1,0 +1,126 @@
+package cluster
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"tortie/compiler/calico"
+	"tortie/compiler/diag"
+	"tortie/compiler/yamlpos"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// kindOf makes the handler of a kind whose objects go to one list of the
+// snapshot.
+func kindOf[T any](sc scope, list func(*Snapshot) *[]Object[T]) handler {
+	return handler{
+		read: func(r *reader, src Source) {
+			obj, ok := decodeObject[T](r, src)
+			if !ok || !r.checkMeta(src, meta(obj), sc) {
+				return
+			}
+			r.diags = append(r.diags, calico.Default(obj, src.Stored, src.At)...)
+			l := list(r.snap)
+			*l = append(*l, Object[T]{Source: src, Object: obj})
+		},
+		finish: func(r *reader) {
+			l := list(r.snap)
+			*l = settle(r, *l)
+		},
+	}
+}
+
+func decodeObject[T any](r *reader, src Source) (*T, bool) {
+	obj := new(T)
+	opt := yamlpos.Options{Lenient: r.opt.Lenient || isStored(src.Node)}
+	diags, ok := yamlpos.Decode(src.Node, obj, opt)
+	r.diags = append(r.diags, diags...)
+	return obj, ok
+}
+
+// meta returns the metadata of an object.
+func meta(obj any) metav1.Object {
+	m, _ := obj.(metav1.Object)
+	return m
+}
+
+// checkMeta reports an object without a name and settles its namespace.
+func (r *reader) checkMeta(src Source, m metav1.Object, sc scope) bool {
+	if m == nil {
+		return false
+	}
+	if m.GetName() == "" {
+		hint := ""
+		if m.GetGenerateName() != "" {
+			hint = "generateName only works on a server; give it a name"
+		}
+		r.add("cluster/no-name", diag.Error, src.At("metadata"), hint, "%s without metadata.name", src.Kind)
+		return false
+	}
+	switch {
+	case sc == namespaced && m.GetNamespace() == "":
+		m.SetNamespace("default")
+	case sc == global && m.GetNamespace() != "":
+		r.add("cluster/namespace-ignored", diag.Warning, src.At("metadata", "namespace"), "leave the namespace out",
+			"%s %q has a namespace, but the kind is cluster-wide", src.Kind, m.GetName())
+		m.SetNamespace("")
+	}
+	return true
+}
+
+// settle sorts objects by namespace and name. Of several with one name the last
+// by file and line counts, but the projectcalico.org form before the stored
+// crd.projectcalico.org form of the same object; if they differ a finding says so.
+func settle[T any](r *reader, list []Object[T]) []Object[T] {
+	slices.SortStableFunc(list, compareObjects)
+	out := list[:0]
+	for _, o := range list {
+		if n := len(out); n > 0 && sameName(out[n-1], o) {
+			reportDuplicate(r, out[n-1], o)
+			out[n-1] = o
+			continue
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func compareObjects[T any](a, b Object[T]) int {
+	ma, mb := meta(a.Object), meta(b.Object)
+	return cmp.Or(
+		cmp.Compare(ma.GetNamespace(), mb.GetNamespace()),
+		cmp.Compare(ma.GetName(), mb.GetName()),
+		cmp.Compare(group(a.Source.APIVersion), group(b.Source.APIVersion)), // crd… before projectcalico.org
+		cmp.Compare(a.Source.File, b.Source.File),
+		cmp.Compare(a.Source.Node.Span.Start.Byte, b.Source.Node.Span.Start.Byte),
+	)
+}
+
+func sameName[T any](a, b Object[T]) bool {
+	ma, mb := meta(a.Object), meta(b.Object)
+	return ma.GetNamespace() == mb.GetNamespace() && ma.GetName() == mb.GetName()
+}
+
+func reportDuplicate[T any](r *reader, old, now Object[T]) {
+	if group(old.Source.APIVersion) != group(now.Source.APIVersion) {
+		return
+	}
+	a, errA := old.Source.Node.JSON()
+	b, errB := now.Source.Node.JSON()
+	if errA == nil && errB == nil && bytes.Equal(a, b) {
+		return
+	}
+	m := meta(now.Object)
+	name := m.GetName()
+	if ns := m.GetNamespace(); ns != "" {
+		name = ns + "/" + name
+	}
+	r.diags.Add(diag.Finding{
+		Code: "cluster/duplicate-object", Severity: diag.Warning, Span: now.Source.Span(),
+		Message: now.Source.Kind + " " + name + " is given twice with different content; this one counts",
+		Hint:    "remove one of the two",
+		Related: []diag.Related{{Span: old.Source.Span(), Message: "the other one"}},
+	})
+}

@@ -1,0 +1,254 @@
+package yamlpos
+
+import (
+	"encoding"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"tortie/compiler/diag"
+)
+
+// Options say how strictly to decode. Lenient makes an unknown field a warning.
+type Options struct {
+	Lenient bool
+}
+
+// Decode fills the value that out points to from a node, by the json tags of its
+// type. Every field the type does not know, and every value of the wrong type, is
+// a finding; what is right is filled in all the same. ok is false if a value
+// could not be decoded, and then out is not to be trusted.
+func Decode(n *Node, out any, opt Options) (diags diag.List, ok bool) {
+	v := reflect.ValueOf(out)
+	if n == nil || v.Kind() != reflect.Pointer || v.IsNil() {
+		return diags, false
+	}
+	d := &decoder{opt: opt, ok: true}
+	d.value(n, v.Elem(), "")
+	return d.diags, d.ok
+}
+
+type decoder struct {
+	opt   Options
+	diags diag.List
+	ok    bool
+}
+
+var (
+	jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+// value decodes a node into v; path names it in messages ("spec.order").
+func (d *decoder) value(n *Node, v reflect.Value, path string) {
+	if n.Kind == Null {
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		p := reflect.New(v.Type().Elem())
+		d.value(n, p.Elem(), path)
+		v.Set(p)
+		return
+	}
+	if reflect.PointerTo(v.Type()).Implements(jsonUnmarshaler) {
+		d.custom(n, v, path)
+		return
+	}
+	if reflect.PointerTo(v.Type()).Implements(textUnmarshaler) && n.Kind == String {
+		d.custom(n, v, path)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.structure(n, v, path)
+	case reflect.Map:
+		d.mapping(n, v, path)
+	case reflect.Slice:
+		d.slice(n, v, path)
+	case reflect.Interface:
+		v.Set(reflect.ValueOf(n.Value()))
+	default:
+		d.scalar(n, v, path)
+	}
+}
+
+// custom lets a type with its own JSON form decode itself.
+func (d *decoder) custom(n *Node, v reflect.Value, path string) {
+	data, err := n.JSON()
+	if err == nil {
+		err = json.Unmarshal(data, v.Addr().Interface())
+	}
+	if err == nil {
+		return
+	}
+	d.ok = false
+	d.diags.Add(diag.Finding{
+		Code: "yaml/bad-value", Severity: diag.Error, Span: n.Span,
+		Message: fmt.Sprintf("%s: %s is not a valid value: %s", orTop(path), n.describe(), oneLine(err)),
+	})
+}
+
+func oneLine(err error) string {
+	return strings.Join(strings.Fields(err.Error()), " ")
+}
+
+func orTop(path string) string {
+	if path == "" {
+		return "document"
+	}
+	return path
+}
+
+func (d *decoder) wrongType(n *Node, want, path string) {
+	d.ok = false
+	f := diag.Finding{
+		Code: "yaml/wrong-type", Severity: diag.Error, Span: n.Span,
+		Message: fmt.Sprintf("%s: expected %s, found %s", orTop(path), want, n.describe()),
+	}
+	switch {
+	case want == "string" && (n.Kind == Bool || n.Kind == Int || n.Kind == Float):
+		f.Hint = "put it in quotes"
+	case n.Kind == String && (want == "integer" || want == "boolean" || want == "number"):
+		f.Hint = "write it without quotes, as a plain " + want
+	case strings.HasPrefix(want, "list") && n.Kind != List:
+		f.Hint = "start the value with a dash: - …"
+	case want == "mapping" && n.Kind == List:
+		f.Hint = "leave out the dash"
+	}
+	d.diags.Add(f)
+}
+
+func (d *decoder) structure(n *Node, v reflect.Value, path string) {
+	if n.Kind != Map {
+		d.wrongType(n, "mapping", path)
+		return
+	}
+	fields := fieldsOf(v.Type())
+	for _, f := range n.Fields {
+		index, known := fields.index[f.Key]
+		sub := join(path, f.Key)
+		if !known {
+			d.unknown(f, sub, fields.names)
+			continue
+		}
+		d.value(f.Value, v.FieldByIndex(index), sub)
+	}
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func (d *decoder) unknown(f Field, path string, names []string) {
+	finding := diag.Finding{
+		Code: "yaml/unknown-field", Severity: diag.Error, Span: f.KeySpan,
+		Message: fmt.Sprintf("unknown field %q", path),
+	}
+	if d.opt.Lenient {
+		finding.Severity = diag.Warning
+	}
+	if near := Nearest(f.Key, names); near != "" {
+		finding.Hint = fmt.Sprintf("did you mean %q?", near)
+	} else if len(names) > 0 && len(names) <= 12 {
+		finding.Hint = "known fields here: " + strings.Join(names, ", ")
+	}
+	d.diags.Add(finding)
+}
+
+func (d *decoder) mapping(n *Node, v reflect.Value, path string) {
+	if n.Kind != Map {
+		d.wrongType(n, "mapping", path)
+		return
+	}
+	t := v.Type()
+	if t.Key().Kind() != reflect.String {
+		d.custom(n, v, path)
+		return
+	}
+	m := reflect.MakeMapWithSize(t, len(n.Fields))
+	for _, f := range n.Fields {
+		e := reflect.New(t.Elem()).Elem()
+		d.value(f.Value, e, join(path, f.Key))
+		m.SetMapIndex(reflect.ValueOf(f.Key).Convert(t.Key()), e)
+	}
+	v.Set(m)
+}
+
+func (d *decoder) slice(n *Node, v reflect.Value, path string) {
+	if v.Type().Elem().Kind() == reflect.Uint8 && n.Kind == String {
+		b, err := base64.StdEncoding.DecodeString(n.Text)
+		if err != nil {
+			d.wrongType(n, "base64 text", path)
+			return
+		}
+		v.SetBytes(b)
+		return
+	}
+	if n.Kind != List {
+		d.wrongType(n, "list", path)
+		return
+	}
+	s := reflect.MakeSlice(v.Type(), len(n.Items), len(n.Items))
+	for i, item := range n.Items {
+		d.value(item, s.Index(i), fmt.Sprintf("%s[%d]", path, i))
+	}
+	v.Set(s)
+}
+
+func (d *decoder) scalar(n *Node, v reflect.Value, path string) {
+	switch v.Kind() {
+	case reflect.String:
+		if n.Kind != String {
+			d.wrongType(n, "string", path)
+			return
+		}
+		v.SetString(n.Text)
+	case reflect.Bool:
+		if n.Kind != Bool {
+			d.wrongType(n, "boolean", path)
+			return
+		}
+		v.SetBool(n.Text == "true")
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		i, err := strconv.ParseInt(n.Text, 10, v.Type().Bits())
+		if n.Kind != Int || err != nil {
+			d.wrongType(n, intWord(n, v), path)
+			return
+		}
+		v.SetInt(i)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		u, err := strconv.ParseUint(n.Text, 10, v.Type().Bits())
+		if n.Kind != Int || err != nil {
+			d.wrongType(n, intWord(n, v), path)
+			return
+		}
+		v.SetUint(u)
+	case reflect.Float32, reflect.Float64:
+		f, err := strconv.ParseFloat(n.Text, v.Type().Bits())
+		if n.Kind != Int && n.Kind != Float || err != nil || strings.Contains(n.Text, ".n") {
+			d.wrongType(n, "number", path)
+			return
+		}
+		v.SetFloat(f)
+	default:
+		d.custom(n, v, path)
+	}
+}
+
+// intWord names the wanted integer, with its range when the number is out of it.
+func intWord(n *Node, v reflect.Value) string {
+	if n.Kind != Int {
+		return "integer"
+	}
+	bits := v.Type().Bits()
+	if v.CanUint() {
+		return fmt.Sprintf("an integer from 0 to %d", uint64(1)<<(bits-1)-1+uint64(1)<<(bits-1))
+	}
+	return fmt.Sprintf("an integer from %d to %d", -(int64(1) << (bits - 2) * 2), int64(1)<<(bits-2)-1+int64(1)<<(bits-2))
+}

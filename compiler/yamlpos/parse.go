@@ -1,0 +1,321 @@
+package yamlpos
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"tortie/compiler/diag"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Limits that keep hostile input from using up memory or the stack.
+const (
+	maxDepth = 200       // nesting of values, aliases followed
+	maxNodes = 2_000_000 // values that aliases may add to one file
+)
+
+// Parse reads all documents of a file, YAML or JSON. Empty documents are left
+// out. A document that cannot be parsed is reported; the others are still read.
+func Parse(file string, data []byte) ([]*Node, diag.List) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if looksLikeJSON(data) {
+		if docs, diags, ok := parseJSON(file, data); ok {
+			return docs, diags
+		}
+	}
+	p := &parser{file: file, data: data, lines: lineStarts(data)}
+	for _, c := range splitDocuments(data) {
+		p.chunk(c)
+	}
+	return p.docs, p.diags
+}
+
+type parser struct {
+	file  string
+	data  []byte
+	lines []int // byte offset of each line
+	docs  []*Node
+	diags diag.List
+
+	shift   int // lines before the chunk
+	aliased int // nodes made by following aliases
+	inAlias int
+	anchors map[*yaml.Node]bool // being expanded
+	gaveUp  bool
+}
+
+// chunk is one document of a file as text, with the number of lines before it.
+type chunk struct {
+	text  []byte
+	lines int
+}
+
+// splitDocuments cuts a file at lines that start with "---", so that an error in
+// one document leaves the others readable.
+func splitDocuments(data []byte) []chunk {
+	var chunks []chunk
+	start, startLine, line := 0, 0, 0
+	for at := 0; at < len(data); line++ {
+		end := len(data)
+		if i := bytes.IndexByte(data[at:], '\n'); i >= 0 {
+			end = at + i + 1
+		}
+		if isSeparator(data[at:end]) && !onlyPrologue(data[start:at]) {
+			chunks = append(chunks, chunk{data[start:at], startLine})
+			start, startLine = at, line
+		}
+		at = end
+	}
+	return append(chunks, chunk{data[start:], startLine})
+}
+
+func isSeparator(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("---")) && (len(line) == 3 || strings.ContainsRune(" \t\r\n", rune(line[3])))
+}
+
+// onlyPrologue says that a text has nothing but blank lines, comments and
+// directives, which belong to the document that follows.
+func onlyPrologue(text []byte) bool {
+	for _, l := range bytes.Split(text, []byte("\n")) {
+		l = bytes.TrimSpace(l)
+		if len(l) > 0 && l[0] != '#' && l[0] != '%' {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *parser) chunk(c chunk) {
+	p.shift = c.lines
+	dec := yaml.NewDecoder(bytes.NewReader(c.text))
+	for {
+		var y yaml.Node
+		err := safely(func() error { return dec.Decode(&y) })
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			p.syntaxError(err)
+			return
+		}
+		p.document(&y)
+	}
+}
+
+// safely turns a panic of the YAML parser into an error.
+func safely(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	return f()
+}
+
+func (p *parser) document(y *yaml.Node) {
+	if y.Kind == yaml.DocumentNode {
+		if len(y.Content) == 0 {
+			return
+		}
+		y = y.Content[0]
+	}
+	p.anchors, p.aliased, p.gaveUp = map[*yaml.Node]bool{}, 0, false
+	n := p.node(y, 0)
+	if n.Kind != Null {
+		p.docs = append(p.docs, n)
+	}
+}
+
+var lineInError = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
+
+func (p *parser) syntaxError(err error) {
+	m := lineInError.FindStringSubmatch(err.Error())
+	line := 1
+	msg := err.Error()
+	if m != nil {
+		msg = m[2]
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			line = n
+		}
+	}
+	pos := p.pos(line, 1)
+	text := p.lineText(pos.Line)
+	pos.Col += len(text) - len(strings.TrimLeft(text, " \t"))
+	f := diag.Finding{
+		Code: "yaml/syntax", Severity: diag.Error, Message: "cannot read as YAML: " + msg,
+		Span: diag.Span{File: p.file, Start: pos, End: pos},
+	}
+	if strings.Contains(text, "\t") && strings.Contains(msg, "cannot start any token") {
+		f.Hint = "indent with spaces; YAML does not allow tabs"
+	}
+	p.diags.Add(f)
+}
+
+func (p *parser) add(code string, sev diag.Severity, at diag.Span, hint, format string, args ...any) {
+	p.diags.Add(diag.Finding{Code: code, Severity: sev, Span: at, Hint: hint, Message: fmt.Sprintf(format, args...)})
+}
+
+// node turns a yaml.v3 node into a Node, following aliases and merge keys.
+func (p *parser) node(y *yaml.Node, depth int) *Node {
+	n := &Node{Kind: Null, Span: p.at(y)}
+	if p.inAlias > 0 {
+		p.aliased++
+	}
+	if depth > maxDepth || p.aliased > maxNodes {
+		if !p.gaveUp {
+			p.gaveUp = true
+			p.add("yaml/too-large", diag.Error, n.Span, "write the values out instead of nesting aliases",
+				"document is nested or expanded through aliases beyond all measure")
+		}
+		return n
+	}
+	switch y.Kind {
+	case yaml.AliasNode:
+		return p.alias(y, depth)
+	case yaml.ScalarNode:
+		p.scalar(n, y)
+	case yaml.SequenceNode:
+		n.Kind = List
+		for _, c := range y.Content {
+			n.Items = append(n.Items, p.node(c, depth+1))
+		}
+		if k := len(n.Items); k > 0 {
+			n.Span.End = later(n.Span.End, n.Items[k-1].Span.End)
+		}
+	case yaml.MappingNode:
+		n.Kind = Map
+		p.mapping(n, y, depth)
+	}
+	return n
+}
+
+func (p *parser) alias(y *yaml.Node, depth int) *Node {
+	if y.Alias == nil || p.anchors[y.Alias] {
+		at := p.at(y)
+		p.add("yaml/alias-loop", diag.Error, at, "", "alias %q contains itself", "*"+y.Value)
+		return &Node{Kind: Null, Span: at}
+	}
+	p.anchors[y.Alias] = true
+	p.inAlias++
+	n := p.node(y.Alias, depth+1)
+	p.inAlias--
+	delete(p.anchors, y.Alias)
+	return n
+}
+
+func (p *parser) mapping(n *Node, y *yaml.Node, depth int) {
+	seen := map[string]diag.Span{}
+	var merges []*Node
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		k := y.Content[i]
+		if k.Kind == yaml.ScalarNode && k.Tag == "!!merge" {
+			merges = append(merges, p.node(y.Content[i+1], depth+1))
+			continue
+		}
+		key, span := p.key(k)
+		v := p.node(y.Content[i+1], depth+1)
+		n.Span.End = later(n.Span.End, v.Span.End)
+		if first, dup := seen[key]; dup {
+			p.diags.Add(diag.Finding{
+				Code: "yaml/duplicate-key", Severity: diag.Error, Span: span,
+				Message: fmt.Sprintf("%q is given twice in the same mapping", key),
+				Hint:    "merge the two; only the last one would count",
+				Related: []diag.Related{{Span: first, Message: "first given here"}},
+			})
+			*n.Field(key) = Field{Key: key, KeySpan: span, Value: v}
+			continue
+		}
+		seen[key] = span
+		n.Fields = append(n.Fields, Field{Key: key, KeySpan: span, Value: v})
+	}
+	for _, m := range merges {
+		p.merge(n, m)
+	}
+}
+
+// merge adds the fields of a "<<" value that the mapping does not have itself.
+func (p *parser) merge(n, m *Node) {
+	switch m.Kind {
+	case Map:
+		for _, f := range m.Fields {
+			if n.Field(f.Key) == nil {
+				n.Fields = append(n.Fields, f)
+			}
+		}
+	case List:
+		for _, item := range m.Items {
+			p.merge(n, item)
+		}
+	default:
+		p.add("yaml/merge", diag.Error, m.Span, "", "the merge key << needs a mapping or a list of mappings, found %s", m.Kind)
+	}
+}
+
+// key returns the text of a mapping's key as it arrives in JSON.
+func (p *parser) key(k *yaml.Node) (string, diag.Span) {
+	n := &Node{Span: p.at(k)}
+	if k.Kind == yaml.AliasNode && k.Alias != nil {
+		k = k.Alias
+	}
+	if k.Kind != yaml.ScalarNode {
+		p.add("yaml/key", diag.Error, n.Span, "", "a mapping's key must be a string")
+		return "", n.Span
+	}
+	p.scalar(n, k)
+	return n.Text, n.Span
+}
+
+func later(a, b diag.Pos) diag.Pos {
+	if b.Byte > a.Byte {
+		return b
+	}
+	return a
+}
+
+func lineStarts(data []byte) []int {
+	starts := []int{0}
+	for i, c := range data {
+		if c == '\n' {
+			starts = append(starts, i+1)
+		}
+	}
+	return starts
+}
+
+func (p *parser) lineText(line int) string {
+	if line < 1 || line > len(p.lines) {
+		return ""
+	}
+	end := len(p.data)
+	if line < len(p.lines) {
+		end = p.lines[line]
+	}
+	return strings.TrimRight(string(p.data[p.lines[line-1]:end]), "\r\n")
+}
+
+// pos turns a line of the chunk and a column in characters into a place.
+func (p *parser) pos(line, col int) diag.Pos {
+	line = min(max(line+p.shift, 1), len(p.lines))
+	text := p.lineText(line)
+	b := 0
+	for i := range text {
+		if col <= 1 {
+			b = i
+			break
+		}
+		col--
+		b = len(text)
+	}
+	return diag.Pos{Line: line, Col: b + 1, Byte: p.lines[line-1] + b}
+}
+
+func (p *parser) at(y *yaml.Node) diag.Span {
+	pos := p.pos(y.Line, y.Column)
+	return diag.Span{File: p.file, Start: pos, End: pos}
+}
