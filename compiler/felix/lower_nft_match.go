@@ -1,0 +1,196 @@
+package felix
+
+import (
+	"slices"
+
+	"tortie/compiler/resolve"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+)
+
+// impliedLater reports whether c is a protocol that a later condition of the
+// rule checks as well.
+func impliedLater(c cond, later []cond, f packet.Family) bool {
+	p, ok := c.(protoIs)
+	if !ok || p.not {
+		return false
+	}
+	icmp := packet.ProtoICMP
+	if f == packet.IPv6 {
+		icmp = packet.ProtoICMPv6
+	}
+	for _, l := range later {
+		switch l := l.(type) {
+		case portIn:
+			if l.proto == p.proto {
+				return true
+			}
+		case icmpIs:
+			if p.proto == icmp {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkNft finds what nft 1.0.6 refuses.
+func (r *renderer) checkNft(in *rule, layer nf.TableName) {
+	var proto packet.Proto
+	for _, c := range in.match {
+		switch c := c.(type) {
+		case protoIs:
+			if !c.not {
+				proto = c.proto
+			}
+		case icmpIs:
+			if c.icmp.HasCode {
+				r.problem(in.origin, "ICMP type and code in one rule: nft refuses it and Felix crashes")
+			}
+			if proto != 0 && proto != packet.ProtoICMP && proto != packet.ProtoICMPv6 {
+				r.problem(in.origin, "ICMP type with another protocol: nft refuses it and Felix crashes")
+			}
+		case portIn:
+			if _, ok := portKeys[c.proto]; !ok {
+				r.problem(in.origin, "ports of protocol "+c.proto.String()+": Felix crashes in nftables mode")
+			}
+		}
+	}
+}
+
+// nftMatch writes one condition.
+func (r *renderer) nftMatch(c cond) []nf.Stmt {
+	switch c := c.(type) {
+	case markIs:
+		m := compare(nf.KeyMark, equal(c.not), nf.NumDatum(uint64(c.value)))
+		m.Mask = uint64(c.mask)
+		return []nf.Stmt{m}
+	case ifaceIs:
+		d := nf.NameDatum(c.name)
+		d.Wildcard = c.prefix
+		key := nf.KeyIIFName
+		if c.dir == nf.Dst {
+			key = nf.KeyOIFName
+		}
+		return []nf.Stmt{compare(key, nf.OpEqual, d)}
+	case protoIs:
+		return []nf.Stmt{compare(nf.KeyL4Proto, equal(c.not), nf.NumDatum(uint64(c.proto)))}
+	case netIs:
+		return []nf.Stmt{compare(addrKey(c.dir), equal(c.not), nf.PrefixDatum(c.net))}
+	case inSet:
+		return []nf.Stmt{nftLookup(c)}
+	case portIn:
+		return []nf.Stmt{nftPorts(c)}
+	case icmpIs:
+		return r.nftICMP(c)
+	case addrLocal:
+		return []nf.Stmt{nftAddrLocal(c)}
+	}
+	return nftState(c)
+}
+
+// nftState writes the conditions on connection, route and rate.
+func nftState(c cond) []nf.Stmt {
+	switch c := c.(type) {
+	case ctIs:
+		return []nf.Stmt{compare(nf.KeyCtState, nf.OpHasAny, nf.NumDatum(uint64(c.states)))}
+	case dnated:
+		op := nf.OpHasAny
+		if c.not {
+			// A plain inequality of all status bits.
+			op = nf.OpNotEqual
+		}
+		return []nf.Stmt{compare(nf.KeyCtStatus, op, nf.NumDatum(uint64(nf.CtStatusDNAT)))}
+	case rpFailed:
+		m := compare(nf.KeyFib, nf.OpEqual, nf.NumDatum(0))
+		m.Key[0].Fib = &nf.Fib{Saddr: true, Mark: true, IIF: true, Result: nf.FibOIF}
+		return []nf.Stmt{m}
+	case rateLimit:
+		burst := c.burst
+		if burst == 0 {
+			burst = defaultBurst
+		}
+		return []nf.Stmt{nf.MatchLimit{Rate: c.rate, Unit: c.unit, Burst: burst, Over: c.over}}
+	case connLimit:
+		return []nf.Stmt{nf.MatchConnLimit{Limit: c.most, NoGroup: true}}
+	}
+	return nil
+}
+
+func addrKey(d nf.Dir) nf.KeyField {
+	if d == nf.Src {
+		return nf.KeySAddr
+	}
+	return nf.KeyDAddr
+}
+
+func nftLookup(c inSet) nf.Stmt {
+	m := nf.MatchLookup{Key: []nf.Key{{Field: addrKey(c.dir)}}, Set: nf.SetName(c.set), Invert: c.not}
+	if c.withPort {
+		port := nf.KeyTHSPort
+		if c.dir == nf.Dst {
+			port = nf.KeyTHDPort
+		}
+		m.Key = append(m.Key, nf.Key{Field: nf.KeyL4Proto}, nf.Key{Field: port})
+	}
+	return m
+}
+
+// portKeys are the source and destination keys of the protocols whose ports
+// Felix writes for nftables.
+var portKeys = map[packet.Proto][2]nf.KeyField{
+	packet.ProtoTCP:  {nf.KeyTCPSPort, nf.KeyTCPDPort},
+	packet.ProtoUDP:  {nf.KeyUDPSPort, nf.KeyUDPDPort},
+	packet.ProtoSCTP: {nf.KeySCTPSPort, nf.KeySCTPDPort},
+}
+
+// nftPorts writes a set of ports; nft lists one member without braces, several
+// sorted.
+func nftPorts(c portIn) nf.Stmt {
+	keys, ok := portKeys[c.proto]
+	if !ok {
+		keys = [2]nf.KeyField{nf.KeyTHSPort, nf.KeyTHDPort}
+	}
+	m := nf.MatchCompare{Key: []nf.Key{{Field: keys[0]}}, Op: equal(c.not)}
+	if c.dir == nf.Dst {
+		m.Key[0].Field = keys[1]
+	}
+	for _, p := range mergePorts(c.ports) {
+		m.Values = append(m.Values, []nf.Datum{nf.RangeDatum(uint64(p.From), uint64(p.To))})
+	}
+	m.Anonymous = len(m.Values) > 1
+	return m
+}
+
+// mergePorts sorts ports as nft does with the members of an anonymous set.
+func mergePorts(in []resolve.PortRange) []resolve.PortRange {
+	out := slices.Clone(in)
+	slices.SortFunc(out, func(a, b resolve.PortRange) int {
+		if a.From != b.From {
+			return int(a.From) - int(b.From)
+		}
+		return int(a.To) - int(b.To)
+	})
+	return slices.Compact(out)
+}
+
+func (r *renderer) nftICMP(c icmpIs) []nf.Stmt {
+	typ, code := nf.KeyICMPType, nf.KeyICMPCode
+	if !r.v4() {
+		typ, code = nf.KeyICMPv6Type, nf.KeyICMPv6Code
+	}
+	out := []nf.Stmt{compare(typ, equal(c.not), nf.NumDatum(uint64(c.icmp.Type)))}
+	if c.icmp.HasCode {
+		out = append(out, compare(code, equal(c.not), nf.NumDatum(uint64(c.icmp.Code))))
+	}
+	return out
+}
+
+// rtnLocal is the number of a local route's type.
+const rtnLocal = 2
+
+func nftAddrLocal(c addrLocal) nf.Stmt {
+	m := compare(nf.KeyFib, equal(c.not), nf.NumDatum(rtnLocal))
+	m.Key[0].Fib = &nf.Fib{Saddr: c.dir == nf.Src, OIF: c.limitOut, Result: nf.FibType}
+	return m
+}

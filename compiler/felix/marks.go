@@ -1,0 +1,48 @@
+package felix
+
+import (
+	"fmt"
+	"math/bits"
+
+	"tortie/compiler/resolve"
+)
+
+// marks are the bits of the packet mark, in Felix's order of allocation from the
+// lowest bit of the mask up. endpoint is what is left.
+type marks struct {
+	accept, pass, drop, scratch0, scratch1 uint32
+	wireguard                              uint32
+	endpoint                               uint32
+	// nonCali is the endpoint mark of packets from interfaces that are neither
+	// workloads nor host endpoints (IPVS mode only).
+	nonCali uint32
+}
+
+// allocateMarks hands out the bits of the mask. Felix needs five of them, one
+// more for WireGuard and at least one for endpoints, and does not start without.
+func allocateMarks(s *resolve.Settings) (marks, error) {
+	rest := s.MarkMask
+	next := func() uint32 {
+		bit := rest & -rest
+		rest &^= bit
+		return bit
+	}
+	var m marks
+	m.accept, m.pass, m.drop, m.scratch0, m.scratch1 = next(), next(), next(), next(), next()
+	need := 6
+	if s.Wireguard || s.WireguardV6 {
+		m.wireguard = next()
+		need++
+	}
+	m.endpoint = rest
+	if s.IPVS {
+		m.nonCali = rest & -rest
+	}
+	if n := bits.OnesCount32(s.MarkMask); n < need {
+		return m, fmt.Errorf("mark mask %#x has %d bits; Felix needs %d and does not start", s.MarkMask, n, need)
+	}
+	return m, nil
+}
+
+// calico are the bits that are cleared on entry: all but drop and endpoint.
+func (m marks) calico() uint32 { return m.accept | m.pass | m.scratch0 | m.scratch1 }

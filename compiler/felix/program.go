@@ -1,0 +1,92 @@
+package felix
+
+import (
+	"errors"
+
+	"tortie/compiler/resolve"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+)
+
+// Program makes the rules of the node that the view describes. An error says
+// that Felix does not program chains there at all: eBPF mode, or a mark mask
+// with which it does not start. What is in Result.Problems is rendered as far as
+// it can be.
+func Program(v *resolve.View) (Result, error) {
+	if v.Settings.BPF {
+		return Result{}, errors.New("eBPF mode: Felix enforces policy without chains")
+	}
+	m, err := allocateMarks(&v.Settings)
+	if err != nil {
+		return Result{}, err
+	}
+	o := newOrigins()
+	var res Result
+	families := []packet.Family{packet.IPv4}
+	if v.Settings.IPv6 {
+		families = append(families, packet.IPv6)
+	}
+	for _, f := range families {
+		r := newRenderer(v, m, f, o, &res.Problems)
+		if r.nft {
+			res.Ruleset.Tables = append(res.Ruleset.Tables, r.nftTable())
+		} else {
+			r.iptablesTables(&res)
+		}
+	}
+	if v.Settings.NFTables {
+		if v.Settings.IPVS {
+			res.Problems = append(res.Problems, Problem{Text: "kube-proxy in IPVS mode together with nftables mode is not modelled"})
+		}
+		res.Ruleset.Tables = append(res.Ruleset.Tables, arpTable(v))
+	}
+	res.Origins = o.list
+	return res, nil
+}
+
+// referred returns the layer's chains that are reached from base chains or
+// forced, each once (the last definition counts), in order of definition.
+func (l *layer) referred() []chain {
+	byName := map[string]*chain{}
+	for i := range l.chains {
+		byName[l.chains[i].name] = &l.chains[i]
+	}
+	reached := map[string]bool{}
+	var follow func(rules []rule)
+	visit := func(name string) {
+		if c := byName[name]; c != nil && !reached[name] {
+			reached[name] = true
+			follow(c.rules)
+		}
+	}
+	follow = func(rules []rule) {
+		for i := range rules {
+			switch t := rules[i].act.(type) {
+			case nf.Jump:
+				visit(string(t.Chain))
+			case nf.Goto:
+				visit(string(t.Chain))
+			}
+		}
+	}
+	for _, h := range l.hooks {
+		follow(h.front)
+		follow(h.back)
+	}
+	for _, c := range l.chains {
+		if c.forced {
+			visit(c.name)
+		}
+	}
+	for _, name := range l.targets {
+		visit(name)
+	}
+	var out []chain
+	for _, c := range l.chains {
+		if last := byName[c.name]; reached[c.name] && last != nil {
+			out = append(out, *last)
+			delete(byName, c.name)
+		}
+	}
+	return out
+}
