@@ -27,7 +27,6 @@ const (
 	vICMPv6Code
 	vDSCP
 	vInt
-	vHex
 	vTCPFlags
 	vFibType
 	vPktType
@@ -47,7 +46,7 @@ var namesOf = map[valueType]nameTable{
 var maxOf = map[valueType]uint64{
 	vProto: 0xff, vPort: 0xffff, vMark: 0xffffffff, vIfindex: 0xffffffff, vCtState: 0x1f, vCtStatus: 0xffffffff,
 	vCtDir: 1, vICMP: 0xff, vICMPCode: 0xff, vICMPv6: 0xff, vICMPv6Code: 0xff, vDSCP: 0x3f, vInt: 0xffffffff,
-	vHex: 0xffff, vTCPFlags: 0xff, vFibType: 0xffffffff, vPktType: 0xff, vNFProto: 0xff, vARPOp: 0xffff,
+	vTCPFlags: 0xff, vFibType: 0xffffffff, vPktType: 0xff, vNFProto: 0xff, vARPOp: 0xffff,
 }
 
 // isBits reports whether values are sets of bits.
@@ -76,7 +75,7 @@ var keySpecs = []keySpec{
 	{"ip ttl", nf.KeyTTL, vInt, packet.IPv4, 0},
 	{"ip6 hoplimit", nf.KeyTTL, vInt, packet.IPv6, 0},
 	{"ip length", nf.KeyIPLength, vInt, packet.IPv4, 0},
-	{"ip frag-off", nf.KeyFragOff, vHex, packet.IPv4, 0},
+	{"ip frag-off", nf.KeyFragOff, vInt, packet.IPv4, 0},
 	{"th sport", nf.KeyTHSPort, vPort, 0, nf.TypeInetService},
 	{"th dport", nf.KeyTHDPort, vPort, 0, nf.TypeInetService},
 	{"tcp sport", nf.KeyTCPSPort, vPort, 0, nf.TypeInetService},
@@ -117,8 +116,8 @@ var keySpecs = []keySpec{
 	{"ct status", nf.KeyCtStatus, vCtStatus, 0, 0},
 	{"ct mark", nf.KeyCtMark, vMark, 0, nf.TypeMark},
 	{"ct direction", nf.KeyCtDirection, vCtDir, 0, 0},
-	{"ct original protocol", nf.KeyCtProtocol, vProto, 0, nf.TypeInetProto},
 	{"ct protocol", nf.KeyCtProtocol, vProto, 0, nf.TypeInetProto},
+	{"ct original protocol", nf.KeyCtProtocol, vProto, 0, nf.TypeInetProto},
 	{"ct original ip saddr", nf.KeyCtOrigSAddr, vAddr, packet.IPv4, nf.TypeIPv4Addr},
 	{"ct original ip6 saddr", nf.KeyCtOrigSAddr, vAddr, packet.IPv6, nf.TypeIPv6Addr},
 	{"ct original ip daddr", nf.KeyCtOrigDAddr, vAddr, packet.IPv4, nf.TypeIPv4Addr},

@@ -126,9 +126,10 @@ func splitNATTarget(s string) (addr, port string, ok bool) {
 	return s, "", true
 }
 
-// addrRange reads an address or an interval of two.
+// addrRange reads an address, an interval of two, or a prefix, which is how nft
+// prints an interval that is one.
 func addrRange(s string, pf packet.Family) (from, to netip.Addr, ok bool) {
-	if strings.Contains(s, "/") || s == "*" {
+	if s == "*" {
 		return from, to, false
 	}
 	d, ok := addrDatum(s, pf)

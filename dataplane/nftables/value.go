@@ -76,6 +76,9 @@ func parseDatum(c *cursor, t elemType) (nf.Datum, error) {
 	case vEther:
 		d, ok = nf.Datum{MAC: tok.text}, isMAC(tok.text)
 	default:
+		if t.typ.isBits() && c.at(1).is("|") {
+			return bitsDatum(c, t.typ)
+		}
 		d, ok = numDatum(tok.text, t.typ)
 	}
 	if !ok {
@@ -83,6 +86,21 @@ func parseDatum(c *cursor, t elemType) (nf.Datum, error) {
 	}
 	c.next()
 	return d, nil
+}
+
+// bitsDatum reads "syn | ack" inside of braces.
+func bitsDatum(c *cursor, typ valueType) (nf.Datum, error) {
+	var sum uint64
+	for {
+		n, ok := number(c.peek().text, typ)
+		if !ok {
+			return nf.Datum{}, c.wanted("a name of the key's type")
+		}
+		c.next()
+		if sum |= n; !c.accept("|") {
+			return nf.NumDatum(sum), nil
+		}
+	}
 }
 
 func addrDatum(s string, fam packet.Family) (nf.Datum, bool) {
