@@ -166,7 +166,7 @@ type IPAMBlockSpec struct {
 type AllocationAttribute struct {
 	HandleID  *string           `json:"handle_id,omitempty"`
 	Secondary map[string]string `json:"secondary,omitempty"`
-	Alternate map[string]string `json:"alternate,omitempty"`
+	Alternate map[string]string `json:"alternateOwnerAttrs,omitempty"`
 }
 
 // BlockAffinity ties a block to a node.

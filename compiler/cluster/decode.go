@@ -34,7 +34,10 @@ func kindOf[T any](sc scope, list func(*Snapshot) *[]Object[T]) handler {
 
 func decodeObject[T any](r *reader, src Source) (*T, bool) {
 	obj := new(T)
-	opt := yamlpos.Options{Lenient: r.opt.Lenient || isStored(src.Node)}
+	opt := yamlpos.Options{Lenient: r.opt.Lenient || isStored(src.Node), Ignored: []string{"status"}}
+	if isCalico(src.APIVersion) {
+		opt.Extra = extraFields[src.Kind]
+	}
 	diags, ok := yamlpos.Decode(src.Node, obj, opt)
 	r.diags = append(r.diags, diags...)
 	return obj, ok

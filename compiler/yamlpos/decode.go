@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,8 +14,13 @@ import (
 )
 
 // Options say how strictly to decode. Lenient makes an unknown field a warning.
+// Extra are paths of fields ("spec.newField") that the type does not have but
+// that are known all the same; they are passed over. Ignored are such paths that
+// get a warning, however strict.
 type Options struct {
 	Lenient bool
+	Extra   []string
+	Ignored []string
 }
 
 // Decode fills the value that out points to from a node, by the json tags of its
@@ -146,11 +152,14 @@ func join(path, key string) string {
 }
 
 func (d *decoder) unknown(f Field, path string, names []string) {
+	if slices.Contains(d.opt.Extra, path) {
+		return
+	}
 	finding := diag.Finding{
 		Code: "yaml/unknown-field", Severity: diag.Error, Span: f.KeySpan,
 		Message: fmt.Sprintf("unknown field %q", path),
 	}
-	if d.opt.Lenient {
+	if d.opt.Lenient || slices.Contains(d.opt.Ignored, path) {
 		finding.Severity = diag.Warning
 	}
 	if near := Nearest(f.Key, names); near != "" {

@@ -48,6 +48,8 @@ type parser struct {
 	inAlias int
 	anchors map[*yaml.Node]bool // being expanded
 	gaveUp  bool
+
+	saidJoined bool
 }
 
 // chunk is one document of a file as text, with the number of lines before it.
@@ -154,7 +156,18 @@ func (p *parser) syntaxError(err error) {
 	if strings.Contains(text, "\t") && strings.Contains(msg, "cannot start any token") {
 		f.Hint = "indent with spaces; YAML does not allow tabs"
 	}
+	if f.Hint == "" {
+		f.Hint = p.templateHint()
+	}
 	p.diags.Add(f)
+}
+
+// templateHint says what to do with text that is a template of YAML.
+func (p *parser) templateHint() string {
+	if bytes.Contains(p.data, []byte("{{")) {
+		return "this is a template; render it first, as with helm template"
+	}
+	return ""
 }
 
 func (p *parser) add(code string, sev diag.Severity, at diag.Span, hint, format string, args ...any) {
@@ -221,7 +234,13 @@ func (p *parser) mapping(n *Node, y *yaml.Node, depth int) {
 		key, span := p.key(k)
 		v := p.node(y.Content[i+1], depth+1)
 		n.Span.End = later(n.Span.End, v.Span.End)
-		if first, dup := seen[key]; dup {
+		first, dup := seen[key]
+		if dup && depth == 0 && key == n.Fields[0].Key && n.Field("kind") != nil {
+			n = p.joined(n, span)
+			clear(seen)
+			dup = false
+		}
+		if dup {
 			p.diags.Add(diag.Finding{
 				Code: "yaml/duplicate-key", Severity: diag.Error, Span: span,
 				Message: fmt.Sprintf("%q is given twice in the same mapping", key),
@@ -237,6 +256,20 @@ func (p *parser) mapping(n *Node, y *yaml.Node, depth int) {
 	for _, m := range merges {
 		p.merge(n, m)
 	}
+}
+
+// joined starts a new document where two were written one after the other with
+// no line "---" between them, so that one finding does for all.
+func (p *parser) joined(n *Node, at diag.Span) *Node {
+	if !p.saidJoined {
+		p.saidJoined = true
+		p.add("yaml/no-separator", diag.Error, at, "put a line with --- before it",
+			"a second document starts here with nothing to part it from the first")
+	}
+	before := *n
+	p.docs = append(p.docs, &before)
+	*n = Node{Kind: Map, Span: diag.Span{File: at.File, Start: at.Start, End: at.End}}
+	return n
 }
 
 // merge adds the fields of a "<<" value that the mapping does not have itself.
@@ -264,7 +297,7 @@ func (p *parser) key(k *yaml.Node) (string, diag.Span) {
 		k = k.Alias
 	}
 	if k.Kind != yaml.ScalarNode {
-		p.add("yaml/key", diag.Error, n.Span, "", "a mapping's key must be a string")
+		p.add("yaml/key", diag.Error, n.Span, p.templateHint(), "a mapping's key must be a string")
 		return "", n.Span
 	}
 	p.scalar(n, k)
