@@ -1,0 +1,96 @@
+package routing
+
+import (
+	"net/netip"
+	"sort"
+	"strings"
+
+	"tortie/compiler/cluster"
+	"tortie/dataplane/packet"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+)
+
+func poolOf(p *v3.IPPool) (pool, bool) {
+	cidr, err := netip.ParsePrefix(p.Spec.CIDR)
+	if err != nil {
+		return pool{}, false
+	}
+	out := pool{cidr: cidr.Masked(), blockBits: p.Spec.BlockSize}
+	if out.blockBits == 0 {
+		out.blockBits = 26
+		if packet.FamilyOf(cidr.Addr()) == packet.IPv6 {
+			out.blockBits = 122
+		}
+	}
+	switch p.Spec.VXLANMode {
+	case v3.VXLANModeAlways:
+		out.encap = encapVXLAN
+	case v3.VXLANModeCrossSubnet:
+		out.encap, out.crossSubnet = encapVXLAN, true
+	}
+	switch p.Spec.IPIPMode {
+	case v3.IPIPModeAlways:
+		out.encap = encapIPIP
+	case v3.IPIPModeCrossSubnet:
+		out.encap, out.crossSubnet = encapIPIP, true
+	}
+	return out, true
+}
+
+func (c *Cluster) poolFor(a netip.Addr) *pool {
+	for i := range c.pools {
+		if c.pools[i].cidr.Contains(a) {
+			return &c.pools[i]
+		}
+	}
+	return nil
+}
+
+// gatherBlocks takes the blocks of the IPAM objects; where there are none, each
+// pod's address stands for the block of its pool around it.
+func (c *Cluster) gatherBlocks(s *cluster.Snapshot) {
+	owner := map[netip.Prefix]string{}
+	add := func(text, node string) {
+		if p, err := netip.ParsePrefix(text); err == nil && node != "" {
+			owner[p.Masked()] = node
+		}
+	}
+	for _, o := range s.BlockAffinities {
+		if o.Object.Spec.State == "confirmed" {
+			add(o.Object.Spec.CIDR, o.Object.Spec.Node)
+		}
+	}
+	for _, o := range s.IPAMBlocks {
+		if a := o.Object.Spec.Affinity; a != nil {
+			if node, ok := strings.CutPrefix(*a, "host:"); ok {
+				add(o.Object.Spec.CIDR, node)
+			}
+		}
+	}
+	if len(owner) == 0 {
+		c.assumeBlocks(owner)
+	}
+	for cidr, node := range owner {
+		c.blocks = append(c.blocks, block{cidr, node})
+	}
+	sort.Slice(c.blocks, func(i, j int) bool { return c.blocks[i].cidr.Addr().Less(c.blocks[j].cidr.Addr()) })
+}
+
+func (c *Cluster) assumeBlocks(owner map[netip.Prefix]string) {
+	for _, e := range c.model.Endpoints {
+		for _, net := range e.Value.Nets {
+			p := c.poolFor(net.Addr())
+			if p == nil {
+				continue
+			}
+			cidr := netip.PrefixFrom(net.Addr(), p.blockBits).Masked()
+			if have, ok := owner[cidr]; !ok || e.Value.Node < have {
+				owner[cidr] = e.Value.Node
+			}
+		}
+	}
+	if len(owner) > 0 {
+		c.Notes = append(c.Notes, "no IPAM blocks in the input: each block of a pool is taken to live on the node of a pod in it")
+	}
+}

@@ -1,0 +1,223 @@
+package routing
+
+import (
+	"net/netip"
+	"sort"
+
+	"tortie/compiler/calico"
+	"tortie/dataplane/host"
+	"tortie/dataplane/packet"
+)
+
+// builder fills one node's state.
+type builder struct {
+	cluster *Cluster
+	node    *node
+	state   host.State
+}
+
+func (b *builder) link(l host.Link) *host.Link {
+	l.Index = len(b.state.Links) + 1
+	l.Up = true
+	b.state.Links = append(b.state.Links, l)
+	return &b.state.Links[len(b.state.Links)-1]
+}
+
+func (b *builder) route(r host.Route) { b.state.Routes = append(b.state.Routes, r) }
+
+func full(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+var (
+	loopback4 = netip.MustParsePrefix("127.0.0.1/8")
+	loopback6 = netip.MustParsePrefix("::1/128")
+	all4      = netip.MustParsePrefix("0.0.0.0/0")
+	all6      = netip.MustParsePrefix("::/0")
+)
+
+func (b *builder) baseLinks() {
+	b.link(host.Link{Name: "lo", Loopback: true, MTU: 65536, Addrs: []host.Addr{
+		{Prefix: loopback4, Scope: host.ScopeHost}, {Prefix: loopback6, Scope: host.ScopeHost},
+	}})
+	eth := b.link(host.Link{Name: Underlay, Kind: "veth", MTU: 1500})
+	for _, own := range []netip.Prefix{b.node.v4, b.node.v6} {
+		if !own.IsValid() {
+			continue
+		}
+		eth.Addrs = append(eth.Addrs, host.Addr{Prefix: own})
+		if !own.IsSingleIP() {
+			b.route(host.Route{
+				Table: host.TableMain, Type: host.RouteUnicast, Dst: own.Masked(), Scope: host.ScopeLink,
+				PrefSrc: own.Addr(), Hops: []host.NextHop{{Dev: Underlay}}, Protocol: "kernel",
+			})
+		}
+		dst := all4
+		if packet.FamilyOf(own.Addr()) == packet.IPv6 {
+			dst = all6
+		}
+		b.route(host.Route{
+			Table: host.TableMain, Type: host.RouteUnicast, Dst: dst, Scope: host.ScopeLink,
+			Hops: []host.NextHop{{Dev: Underlay}}, Protocol: "static",
+		})
+	}
+}
+
+// tunnels adds vxlan.calico and tunl0 where a pool wants them and the node has a
+// tunnel address.
+func (b *builder) tunnels() {
+	for _, p := range b.cluster.pools {
+		switch {
+		case p.encap == encapVXLAN && b.node.vxlan4.IsValid() && b.state.FindLink("vxlan.calico") == nil:
+			b.link(host.Link{
+				Name: "vxlan.calico", Kind: "vxlan", MTU: 1450,
+				Addrs: []host.Addr{{Prefix: full(b.node.vxlan4)}},
+				VXLAN: &host.VXLAN{VNI: 4096, Port: 4789, Local: b.node.v4.Addr(), FDB: b.vxlanPeers()},
+			})
+		case p.encap == encapIPIP && b.node.ipip.IsValid() && b.state.FindLink("tunl0") == nil:
+			b.link(host.Link{
+				Name: "tunl0", Kind: "ipip", MTU: 1480,
+				Addrs: []host.Addr{{Prefix: full(b.node.ipip)}}, TunnelLocal: b.node.v4.Addr(),
+			})
+		}
+	}
+}
+
+func (b *builder) vxlanPeers() []host.VXLANPeer {
+	var out []host.VXLANPeer
+	for _, n := range b.cluster.nodes {
+		if n.name != b.node.name && n.vxlan4.IsValid() && n.v4.IsValid() {
+			out = append(out, host.VXLANPeer{Via: n.vxlan4, Remote: n.v4.Addr()})
+		}
+	}
+	return out
+}
+
+// workloads adds a link and routes for each local endpoint, and the blackholes
+// of the blocks that live here.
+func (b *builder) workloads() {
+	for _, e := range b.local() {
+		name := host.LinkName(e.InterfaceName)
+		if name == "" || b.state.FindLink(name) != nil {
+			continue
+		}
+		b.link(host.Link{Name: name, Kind: "veth", MTU: 1500})
+		for _, net := range e.Nets {
+			b.route(host.Route{
+				Table: host.TableMain, Type: host.RouteUnicast, Dst: full(net.Addr()), Scope: host.ScopeLink,
+				Metric: 1024, Hops: []host.NextHop{{Dev: name}},
+			})
+		}
+	}
+	for _, blk := range b.cluster.blocks {
+		if blk.node == b.node.name && blk.cidr.Bits() < blk.cidr.Addr().BitLen() {
+			b.route(host.Route{Table: host.TableMain, Type: host.RouteBlackhole, Dst: blk.cidr, Protocol: "bird"})
+		}
+	}
+}
+
+func (b *builder) local() []*calico.Endpoint {
+	var out []*calico.Endpoint
+	for i := range b.cluster.model.Endpoints {
+		if e := &b.cluster.model.Endpoints[i].Value; e.Node == b.node.name {
+			out = append(out, e)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Workload < out[j].Workload })
+	return out
+}
+
+// remoteBlocks adds the routes to the blocks of other nodes: plain, or into a
+// tunnel as the pool says.
+func (b *builder) remoteBlocks() {
+	for _, blk := range b.cluster.blocks {
+		peer := b.cluster.find(blk.node)
+		if peer == nil || blk.node == b.node.name {
+			continue
+		}
+		hop, ok := b.hopTo(peer, blk.cidr.Addr())
+		if !ok {
+			continue
+		}
+		b.route(host.Route{
+			Table: host.TableMain, Type: host.RouteUnicast, Dst: blk.cidr,
+			Hops: []host.NextHop{hop}, Protocol: "bird",
+		})
+	}
+}
+
+func (b *builder) hopTo(peer *node, a netip.Addr) (host.NextHop, bool) {
+	if packet.FamilyOf(a) == packet.IPv6 {
+		return host.NextHop{Via: peer.v6.Addr(), Dev: Underlay}, peer.v6.IsValid()
+	}
+	plain := host.NextHop{Via: peer.v4.Addr(), Dev: Underlay}
+	p := b.cluster.poolFor(a)
+	if p == nil || p.crossSubnet && b.node.v4.IsValid() && b.node.v4.Masked().Contains(peer.v4.Addr()) {
+		return plain, peer.v4.IsValid()
+	}
+	switch {
+	case p.encap == encapVXLAN && b.state.FindLink("vxlan.calico") != nil && peer.vxlan4.IsValid():
+		return host.NextHop{Via: peer.vxlan4, Dev: "vxlan.calico", OnLink: true}, true
+	case p.encap == encapIPIP && b.state.FindLink("tunl0") != nil:
+		return host.NextHop{Via: peer.v4.Addr(), Dev: "tunl0", OnLink: true}, peer.v4.IsValid()
+	}
+	return plain, peer.v4.IsValid()
+}
+
+// localTable adds what the kernel itself keeps for every address.
+func (b *builder) localTable() {
+	for _, l := range b.state.Links {
+		for _, a := range l.Addrs {
+			b.localRoutes(l.Name, a)
+		}
+	}
+}
+
+func (b *builder) localRoutes(dev host.LinkName, a host.Addr) {
+	hop := []host.NextHop{{Dev: dev}}
+	local := host.Route{Table: host.TableLocal, Type: host.RouteLocal, Scope: host.ScopeHost, PrefSrc: a.Prefix.Addr(), Hops: hop, Protocol: "kernel"}
+	local.Dst = full(a.Prefix.Addr())
+	b.route(local)
+	if packet.FamilyOf(a.Prefix.Addr()) != packet.IPv4 {
+		return
+	}
+	if a.Scope == host.ScopeHost {
+		local.Dst = a.Prefix.Masked()
+		b.route(local)
+	}
+	if a.Prefix.Bits() < 31 {
+		b.route(host.Route{
+			Table: host.TableLocal, Type: host.RouteBroadcast, Dst: full(broadcast(a.Prefix)), Scope: host.ScopeLink,
+			PrefSrc: a.Prefix.Addr(), Hops: hop, Protocol: "kernel",
+		})
+	}
+}
+
+// broadcast returns the highest address of an IPv4 prefix.
+func broadcast(p netip.Prefix) netip.Addr {
+	a := p.Masked().Addr().As4()
+	for i := p.Bits(); i < 32; i++ {
+		a[i/8] |= 1 << (7 - i%8)
+	}
+	return netip.AddrFrom4(a)
+}
+
+// sysctls are those that Felix sets (felix/dataplane/linux/endpoint_mgr.go and
+// int_dataplane.go, v3.32) and that decide a packet's path.
+func (b *builder) sysctls() {
+	set := func(name, value string) { b.state.Sysctls[name] = value }
+	set("net.ipv4.ip_forward", "1")
+	set("net.ipv4.conf.all.forwarding", "1")
+	set("net.ipv4.conf.default.forwarding", "1")
+	set("net.ipv6.conf.all.forwarding", "1")
+	for _, l := range b.state.Links {
+		dev := "net.ipv4.conf." + string(l.Name)
+		if l.Name == "vxlan.calico" {
+			dev = "net.ipv4.conf.vxlan/calico"
+		}
+		set(dev+".forwarding", "1")
+		set(dev+".rp_filter", "0")
+		if l.Kind == "veth" && l.Name != Underlay {
+			set(dev+".route_localnet", "1")
+			set(dev+".proxy_arp", "1")
+		}
+	}
+}

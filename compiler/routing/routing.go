@@ -1,0 +1,146 @@
+// Package routing says what a node's kernel knows besides its rules: links,
+// addresses, routes, policy rules and sysctls, as Calico's CNI plugin, Felix and
+// BIRD (v3.32) set them up for the pods and pools of a cluster.
+//
+// In go the objects of a cluster and a node's name; out comes a host.State
+// without rules. Where no object says, a node has lo and eth0 with its own
+// address, and a default route out of eth0 to whoever answers. It decides nothing
+// about policy.
+package routing
+
+import (
+	"net/netip"
+	"sort"
+
+	"tortie/compiler/calico"
+	"tortie/compiler/cluster"
+	"tortie/dataplane/host"
+	"tortie/dataplane/packet"
+)
+
+// Cluster is what routing needs of a cluster, gathered once for all nodes.
+type Cluster struct {
+	model  *cluster.Model
+	pools  []pool
+	nodes  []node
+	blocks []block
+	// Notes are assumptions worth a word, sorted.
+	Notes []string
+}
+
+// encap is how packets between nodes are wrapped.
+type encap uint8
+
+const (
+	encapNone encap = iota
+	encapVXLAN
+	encapIPIP
+)
+
+type pool struct {
+	cidr      netip.Prefix
+	blockBits int
+	encap     encap
+	// crossSubnet limits the encapsulation to nodes of other subnets.
+	crossSubnet bool
+}
+
+// node is a node's own addresses with their prefix lengths, and its tunnel
+// addresses.
+type node struct {
+	name         string
+	v4, v6       netip.Prefix
+	vxlan4, ipip netip.Addr
+}
+
+// block is a block of addresses that lives on a node.
+type block struct {
+	cidr netip.Prefix
+	node string
+}
+
+// New gathers a cluster.
+func New(s *cluster.Snapshot, m *cluster.Model) *Cluster {
+	c := &Cluster{model: m}
+	for _, o := range s.IPPools {
+		if p, ok := poolOf(o.Object); ok {
+			c.pools = append(c.pools, p)
+		}
+	}
+	for i := range m.Nodes {
+		c.nodes = append(c.nodes, nodeOf(&m.Nodes[i].Value))
+	}
+	c.gatherBlocks(s)
+	return c
+}
+
+func nodeOf(n *calico.Node) node {
+	out := node{name: n.Name}
+	if b := n.Spec.BGP; b != nil {
+		out.v4, out.v6 = ownPrefix(b.IPv4Address, 24), ownPrefix(b.IPv6Address, 64)
+		out.ipip, _ = netip.ParseAddr(b.IPv4IPIPTunnelAddr)
+	}
+	for _, a := range n.Spec.Addresses {
+		addr, err := netip.ParseAddr(a.Address)
+		switch {
+		case err != nil || a.Type != "InternalIP":
+		case packet.FamilyOf(addr) == packet.IPv4 && !out.v4.IsValid():
+			out.v4 = netip.PrefixFrom(addr, 24)
+		case packet.FamilyOf(addr) == packet.IPv6 && !out.v6.IsValid():
+			out.v6 = netip.PrefixFrom(addr, 64)
+		}
+	}
+	out.vxlan4, _ = netip.ParseAddr(n.Spec.IPv4VXLANTunnelAddr)
+	return out
+}
+
+// ownPrefix reads an address with or without a prefix length; bits is taken
+// when there is none.
+func ownPrefix(s string, bits int) netip.Prefix {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p
+	}
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(a, bits)
+	}
+	return netip.Prefix{}
+}
+
+// Nodes returns the names of the cluster's nodes in order.
+func (c *Cluster) Nodes() []host.Name {
+	out := make([]host.Name, len(c.nodes))
+	for i, n := range c.nodes {
+		out[i] = host.Name(n.name)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
+	return out
+}
+
+func (c *Cluster) find(name string) *node {
+	for i := range c.nodes {
+		if c.nodes[i].name == name {
+			return &c.nodes[i]
+		}
+	}
+	return nil
+}
+
+// Underlay is the link of a modelled node that leads to the other nodes.
+const Underlay host.LinkName = "eth0"
+
+// Node returns a node's state without rules, and false when the cluster has no
+// such node.
+func (c *Cluster) Node(name string) (host.State, bool) {
+	n := c.find(name)
+	if n == nil {
+		return host.State{}, false
+	}
+	b := builder{cluster: c, node: n, state: host.State{Name: host.Name(name), Sysctls: map[string]string{}}}
+	b.baseLinks()
+	b.tunnels()
+	b.workloads()
+	b.remoteBlocks()
+	b.localTable()
+	b.sysctls()
+	return b.state, true
+}
