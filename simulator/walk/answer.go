@@ -1,0 +1,142 @@
+package walk
+
+import (
+	"net/netip"
+	"tortie/dataplane/host"
+
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+	"tortie/simulator/conntrack"
+	"tortie/simulator/trace"
+)
+
+var unset netip.Addr
+
+const broadcastType = host.RouteBroadcast
+
+func attach(f *flight) conntrack.Ref { return conntrack.Attach(f.ctx.Ct) }
+
+// icmpError is an ICMP error to be sent.
+type icmpError struct {
+	proto     packet.Proto
+	typ, code uint8
+}
+
+func errTimeExceeded(v6 bool) icmpError {
+	if v6 {
+		return icmpError{packet.ProtoICMPv6, 3, 0}
+	}
+	return icmpError{packet.ProtoICMP, 11, 0}
+}
+
+func errTooBig(v6 bool) icmpError {
+	if v6 {
+		return icmpError{packet.ProtoICMPv6, 2, 0}
+	}
+	return icmpError{packet.ProtoICMP, 3, 4}
+}
+
+func (n *node) icmpUnreach(f *flight, code4, code6 uint8, v6 bool) {
+	if v6 {
+		n.icmpAnswer(f, icmpError{packet.ProtoICMPv6, 1, code6})
+		return
+	}
+	n.icmpAnswer(f, icmpError{packet.ProtoICMP, 3, code4})
+}
+
+// icmpAnswer sends an ICMP error about the packet to its source (icmp_send,
+// icmp6_send), unless it is one itself or not meant for one host.
+func (n *node) icmpAnswer(f *flight, e icmpError) {
+	if !mayAnswer(f, e) {
+		return
+	}
+	quoted := f.p
+	a := packet.Packet{Dst: f.p.Src, Proto: e.proto, TTL: n.ttl, ICMPType: e.typ, ICMPCode: e.code, Inner: &quoted}
+	if e.proto == packet.ProtoICMP {
+		a.TOS = f.p.TOS&0x1e | 0xc0 // internetwork control
+	}
+	if _, own := n.routes.Owns(f.p.Dst); f.dst.Local() || own && e.proto == packet.ProtoICMPv6 {
+		a.Src = f.p.Dst
+	}
+	n.answer(f, &a, false)
+}
+
+func mayAnswer(f *flight, e icmpError) bool {
+	p := &f.p
+	switch {
+	case p.FragOffset != 0 || p.Src.IsUnspecified() || p.Src.IsMulticast():
+		return false
+	case p.Dst.IsMulticast() && !(e.proto == packet.ProtoICMPv6 && e.typ == 2):
+		return false
+	case p.Dst.Is4() && f.dst.Type == broadcastType:
+		return false
+	case p.Proto == packet.ProtoICMP:
+		return isICMPQuery(p.ICMPType)
+	case p.Proto == packet.ProtoICMPv6:
+		return p.ICMPType >= 128 && p.ICMPType != 137
+	}
+	return true
+}
+
+// isICMPQuery reports whether an ICMPv4 type is known and no error.
+func isICMPQuery(t uint8) bool {
+	switch t {
+	case 3, 4, 5, 11, 12:
+		return false
+	}
+	return t <= 18
+}
+
+// rejectCodes are the ICMP codes of REJECT's answers, IPv4 and IPv6.
+var rejectCodes = map[nf.RejectWith][2]uint8{
+	nf.RejectDefault: {3, 4}, nf.RejectPortUnreach: {3, 4}, nf.RejectHostUnreach: {1, 3},
+	nf.RejectNetUnreach: {0, 0}, nf.RejectProtoUnreach: {2, 4}, nf.RejectNetProhib: {9, 1},
+	nf.RejectHostProhib: {10, 1}, nf.RejectAdminProhib: {13, 1}, nf.RejectNoRoute: {0, 0},
+	nf.RejectPolicyFail: {13, 5}, nf.RejectRejectRoute: {13, 6},
+}
+
+// reject answers as nf_reject_ipv4.c and nf_reject_ipv6.c do. The packet itself
+// has ended already.
+func (n *node) reject(h nf.Hook, with nf.RejectWith, f *flight) {
+	if r := n.w.rec; r.On() {
+		r.Add(trace.Step{Kind: trace.KindReject, Hook: h.String(), Text: "answer of REJECT"})
+	}
+	if with == nf.RejectTCPReset {
+		n.reset(f)
+		return
+	}
+	if f.p.FragOffset != 0 || f.p.BadChecksum {
+		return
+	}
+	c, ok := rejectCodes[with]
+	if !ok {
+		return
+	}
+	n.icmpUnreach(f, c[0], c[1], f.p.Src.Is6())
+}
+
+// reset sends a TCP RST to the source (nf_send_reset).
+func (n *node) reset(f *flight) {
+	p := &f.p
+	if p.Proto != packet.ProtoTCP || p.FragOffset != 0 || p.BadChecksum || p.TCP.Flags&packet.RST != 0 ||
+		f.dst.Type == broadcastType || p.Dst.IsMulticast() {
+		return
+	}
+	a := packet.Packet{Src: p.Dst, Dst: p.Src, Proto: packet.ProtoTCP, TTL: n.ttl, DontFragment: p.Src.Is4(),
+		SrcPort: p.DstPort, DstPort: p.SrcPort}
+	a.TCP.Flags = packet.RST
+	if p.TCP.Flags&packet.ACK != 0 {
+		a.TCP.Seq = p.TCP.Ack
+	} else {
+		a.TCP.Flags |= packet.ACK
+		a.TCP.Ack = p.TCP.Seq + uint32(p.PayloadLen)
+		if p.TCP.Flags&packet.SYN != 0 {
+			a.TCP.Ack++
+		}
+		if p.TCP.Flags&packet.FIN != 0 {
+			a.TCP.Ack++
+		}
+	}
+	n.ct.SetClosing(f.ctx.Ct, n.w.now)
+	n.answer(f, &a, true)
+}

@@ -1,0 +1,148 @@
+package walk
+
+import (
+	"net/netip"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+	"tortie/simulator/conntrack"
+	"tortie/simulator/eval"
+	"tortie/simulator/route"
+	"tortie/simulator/trace"
+)
+
+// Fate is what became of a packet on one host.
+type Fate uint8
+
+// The fates. The zero value is none.
+const (
+	Delivered Fate = iota + 1 // to a process of the host
+	Sent                      // out of a link
+	Dropped                   // by a rule, a policy or the IP layer
+	Rejected                  // dropped by a rule with an answer (if one could be made)
+	Unknown                   // something that is not modelled stood in the way
+)
+
+// String returns the fate in lower case.
+func (f Fate) String() string {
+	switch f {
+	case Delivered:
+		return "delivered"
+	case Sent:
+		return "sent"
+	case Dropped:
+		return "dropped"
+	case Rejected:
+		return "rejected"
+	case Unknown:
+		return "unknown"
+	}
+	return "fate?"
+}
+
+// Outcome is what became of a packet on one host.
+type Outcome struct {
+	Fate Fate
+	Node host.Name
+	// Hook is where a packet ended; 0 when it ended outside of the hooks.
+	Hook nf.Hook
+	// Reason says why it ended when no rule did it.
+	Reason string
+	// Rule is the rule or policy that ended it; zero when none did.
+	Rule eval.RuleRef
+	// LastMark is the last rule that changed the packet's mark.
+	LastMark eval.RuleRef
+	// Packet is the packet as it was delivered, sent or dropped.
+	Packet packet.Packet
+	// In is the link it came in by, Out the one it left by, NextHop whom it was
+	// handed to there.
+	In, Out host.LinkName
+	NextHop netip.Addr
+	// Ct is its connection.
+	Ct conntrack.Ref
+	// Answers are packets that the host itself sent because of this one: the RST
+	// or ICMP error of a REJECT, time exceeded and so on.
+	Answers []Outcome
+}
+
+// flight is one packet on its way through one host (struct sk_buff).
+type flight struct {
+	p      packet.Packet
+	ctx    eval.Context
+	in     host.LinkName
+	dst    route.Result
+	hasDst bool
+	bound  host.LinkName // the link that the sending socket is bound to
+	depth  int           // answers to answers, tunnels in tunnels
+	end    Outcome
+}
+
+// maxDepth bounds answers and tunnels.
+const maxDepth = 8
+
+// take returns a flight for a packet; give returns it for reuse.
+func (w *Walker) take(p *packet.Packet, depth int) *flight {
+	var f *flight
+	if n := len(w.free); n > 0 {
+		f, w.free = w.free[n-1], w.free[:n-1]
+	} else {
+		f = &flight{}
+	}
+	f.p = *p
+	if p.Inner != nil { // NAT rewrites quoted packets
+		inner := *p.Inner
+		f.p.Inner = &inner
+	}
+	f.in, f.dst, f.hasDst, f.bound, f.depth, f.end = "", route.Result{}, false, "", depth, Outcome{}
+	c := &f.ctx
+	c.Packet, c.In, c.Out, c.Ct, c.LastMark = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, eval.RuleRef{}
+	c.Hook, c.Now, c.Choose, c.Explore, c.Rec = 0, w.now, w.opts.Choose, w.opts.Explore, w.rec
+	return f
+}
+
+func (w *Walker) give(f *flight) Outcome {
+	o := f.end
+	f.end = Outcome{}
+	w.free = append(w.free, f)
+	return o
+}
+
+// on prepares the flight for a host.
+func (f *flight) on(n *node) {
+	f.ctx.State, f.ctx.Lookups = &n.mem, n
+	if n.w.rec != nil {
+		n.w.rec.Node = string(n.state.Name)
+	}
+}
+
+// finish ends the flight.
+func (f *flight) finish(n *node, fate Fate, reason string) {
+	f.end.Fate, f.end.Reason, f.end.Node = fate, reason, n.state.Name
+	f.end.Packet, f.end.Ct, f.end.LastMark, f.end.In = f.p, f.ctx.Ct, f.ctx.LastMark, f.in
+}
+
+// drop ends the flight because of something that is no rule.
+func (f *flight) drop(n *node, h nf.Hook, reason string) {
+	f.finish(n, Dropped, reason)
+	f.end.Hook = h
+	if r := n.w.rec; r.On() {
+		s := trace.Step{Kind: trace.KindDrop, Text: reason}
+		if h != 0 {
+			s.Hook = h.String()
+		}
+		r.Add(s)
+	}
+}
+
+// unknown ends the flight because of something that is not modelled.
+func (f *flight) unknown(n *node, reason string) {
+	f.finish(n, Unknown, reason)
+	n.w.rec.Note("unknown: " + reason)
+}
+
+// flow is what routing asks about the packet.
+func (f *flight) flow() route.Flow {
+	return route.Flow{Src: f.p.Src, Dst: f.p.Dst, IIF: f.in, Mark: f.p.Mark, TOS: f.p.TOS,
+		Proto: f.p.Proto, SrcPort: f.p.SrcPort, DstPort: f.p.DstPort}
+}

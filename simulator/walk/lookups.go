@@ -1,0 +1,197 @@
+package walk
+
+import (
+	"net/netip"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+	"tortie/simulator/conntrack"
+	"tortie/simulator/eval"
+	"tortie/simulator/route"
+)
+
+// AddrType answers -m addrtype (see eval.Lookups).
+func (n *node) AddrType(a netip.Addr, dev eval.Iface) (rtn uint8, ok bool) {
+	return uint8(n.routes.AddrType(a, host.LinkName(dev.Name))), true
+}
+
+// ReversePath answers -m rpfilter (rpfilter_mt of ipt_rpfilter.c and
+// ip6t_rpfilter.c, without the inversion).
+func (n *node) ReversePath(p *packet.Packet, in eval.Iface, m nf.MatchRPFilter) eval.Truth {
+	dev := host.LinkName(in.Name)
+	if dev == n.routes.Loopback() {
+		return eval.Yes
+	}
+	if p.Src.Is4() {
+		return n.reverse4(p, dev, m)
+	}
+	return n.reverse6(p, dev, m)
+}
+
+func (n *node) reverse4(p *packet.Packet, dev host.LinkName, m nf.MatchRPFilter) eval.Truth {
+	if p.Src.IsUnspecified() && (p.Dst.IsMulticast() || p.Dst == limitedBroadcast) {
+		return eval.Yes
+	}
+	q := route.Flow{Dst: p.Src, Src: p.Dst, IIF: n.routes.Loopback(), TOS: p.TOS}
+	if p.Dst.IsMulticast() || p.Dst == limitedBroadcast || p.Dst.As4()[0] == 0 {
+		q.Src = unset
+	}
+	if m.ValidMark {
+		q.Mark = p.Mark
+	}
+	res := n.routes.Lookup(&q)
+	switch {
+	case res.Unknown != "":
+		return eval.Unknown3
+	case res.Err != route.OK:
+		return eval.No
+	case res.Type != host.RouteUnicast && (res.Type != host.RouteLocal || !m.AcceptLocal):
+		return eval.No
+	}
+	return truth(route.UsesDev(res.Route, dev) || m.Loose)
+}
+
+func (n *node) reverse6(p *packet.Packet, dev host.LinkName, m nf.MatchRPFilter) eval.Truth {
+	if p.Src.IsMulticast() || p.Src.IsUnspecified() {
+		return truth(p.Src.IsUnspecified())
+	}
+	q := route.Flow{Dst: p.Src, Src: p.Dst, TOS: p.TOS}
+	if m.ValidMark {
+		q.Mark = p.Mark
+	}
+	if p.Src.IsLinkLocalUnicast() || !m.Loose {
+		q.OIF = dev
+	}
+	res := n.routes.Lookup(&q)
+	switch {
+	case res.Unknown != "":
+		return eval.Unknown3
+	case res.Err != route.OK:
+		return eval.No
+	case (res.Type == host.RouteLocal || res.Type == host.RouteAnycast) && !m.AcceptLocal:
+		return eval.No
+	}
+	return truth(m.Loose || res.RouteDev == dev)
+}
+
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+func truth(b bool) eval.Truth {
+	if b {
+		return eval.Yes
+	}
+	return eval.No
+}
+
+// Fib answers nft's fib expression (nft_fib4_eval, nft_fib6_eval and their
+// _type_ variants).
+func (n *node) Fib(q eval.FibQuery) (eval.FibAnswer, bool) {
+	a, other := q.Packet.Dst, q.Packet.Src
+	if q.Fib.Saddr {
+		a, other = other, a
+	}
+	if q.Fib.Result == nf.FibType {
+		return n.fibType(q, a), true
+	}
+	return n.fibDev(q, a, other)
+}
+
+func (n *node) fibType(q eval.FibQuery, a netip.Addr) eval.FibAnswer {
+	var dev host.LinkName
+	switch {
+	case q.Fib.IIF:
+		dev = host.LinkName(q.In.Name)
+	case q.Fib.OIF:
+		dev = host.LinkName(q.Out.Name)
+	}
+	return eval.FibAnswer{Type: uint8(n.routes.AddrType(a, dev))}
+}
+
+func (n *node) fibDev(q eval.FibQuery, a, other netip.Addr) (eval.FibAnswer, bool) {
+	if (q.Hook == nf.PreRouting || q.Hook == nf.LocalIn) && q.In.Name == string(n.routes.Loopback()) {
+		return eval.FibAnswer{Iface: q.In}, true
+	}
+	if a.Is4() && a.IsUnspecified() && q.Fib.Saddr && (other.IsMulticast() || other == limitedBroadcast) {
+		return eval.FibAnswer{Iface: q.In}, true
+	}
+	var want host.LinkName
+	switch {
+	case q.Fib.OIF:
+		want = host.LinkName(q.Out.Name)
+	case q.Fib.IIF:
+		want = host.LinkName(q.In.Name)
+	}
+	flow := route.Flow{Dst: a, Src: other, TOS: q.Packet.TOS, IIF: n.routes.Loopback()}
+	if q.Fib.Mark {
+		flow.Mark = q.Packet.Mark
+	}
+	if a.Is6() && want != "" {
+		flow.OIF = want
+	}
+	return n.fibAnswer(&flow, want)
+}
+
+func (n *node) fibAnswer(flow *route.Flow, want host.LinkName) (eval.FibAnswer, bool) {
+	res := n.routes.Lookup(flow)
+	switch {
+	case res.Unknown != "":
+		return eval.FibAnswer{}, false
+	case res.Err != route.OK || res.Type != host.RouteUnicast:
+		return eval.FibAnswer{}, true
+	case want == "":
+		return eval.FibAnswer{Iface: n.iface(res.RouteDev)}, true
+	case route.UsesDev(res.Route, want):
+		return eval.FibAnswer{Iface: n.iface(want)}, true
+	}
+	return eval.FibAnswer{}, true
+}
+
+// countKey names one group of one connlimit.
+type countKey struct {
+	match nf.MatchConnLimit
+	addr  netip.Addr
+}
+
+// ConnCount counts the connections of the packet's group that met the same
+// limit (nf_conncount_count).
+func (n *node) ConnCount(p *packet.Packet, ct conntrack.Ref, m nf.MatchConnLimit) (uint32, bool) {
+	own, ok := conntrack.TupleOf(p)
+	if ct.Conn != nil {
+		own, ok = ct.Conn.Tuples[conntrack.Original], true
+	}
+	if !ok {
+		return 0, false
+	}
+	key := countKey{match: m, addr: groupAddr(p, m)}
+	list := n.counts[key]
+	kept, found := list[:0], false
+	for _, t := range list {
+		if t == own {
+			found = true
+		} else if _, _, alive := n.ct.Lookup(t, n.w.now); !alive {
+			continue
+		}
+		kept = append(kept, t)
+	}
+	if !found {
+		kept = append(kept, own)
+	}
+	n.counts[key] = kept
+	return uint32(len(kept)), true
+}
+
+func groupAddr(p *packet.Packet, m nf.MatchConnLimit) netip.Addr {
+	if m.NoGroup {
+		return netip.Addr{}
+	}
+	a := p.Src
+	if m.ByDst {
+		a = p.Dst
+	}
+	pre, err := a.Prefix(int(m.Mask))
+	if err != nil {
+		return a
+	}
+	return pre.Addr()
+}

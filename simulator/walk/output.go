@@ -1,0 +1,128 @@
+package walk
+
+import (
+	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+	"tortie/simulator/route"
+	"tortie/simulator/trace"
+)
+
+// Output walks a packet that a process of the host sends. An invalid source is
+// chosen by routing. bound is the link that the socket is bound to, or empty.
+func (w *Walker) Output(h host.Name, p packet.Packet, bound host.LinkName) Outcome {
+	n := w.byName[h]
+	if n == nil {
+		return Outcome{Fate: Unknown, Node: h, Reason: "no such host", Packet: p}
+	}
+	f := w.take(&p, 0)
+	f.on(n)
+	f.bound = bound
+	n.output(f, false)
+	return w.give(f)
+}
+
+// output chooses route and source, then sends. anySource lets the source be an
+// address that is not the host's.
+func (n *node) output(f *flight, anySource bool) {
+	if !f.p.Dst.IsValid() {
+		f.unknown(n, "a packet without a destination")
+		return
+	}
+	q := f.flow()
+	q.OIF = f.bound
+	f.dst = n.routes.Output(&q, anySource)
+	f.hasDst = true
+	if f.dst.Err == route.OK && f.dst.Unknown == "" && !f.p.Src.IsValid() {
+		f.p.Src = f.dst.Src
+	}
+	if r := n.w.rec; r.On() && f.p.Src.IsValid() {
+		r.Add(trace.Step{Kind: trace.KindLocal, Text: "sent by this host", From: trace.End(&f.p, true), To: trace.End(&f.p, false)})
+		n.recordRoute(f)
+	}
+	switch {
+	case f.dst.Unknown != "":
+		f.unknown(n, f.dst.Unknown)
+	case f.dst.Err != route.OK:
+		f.drop(n, 0, f.dst.Err.String())
+	case !f.p.Src.IsValid() || f.p.Src.Is4() != f.p.Dst.Is4():
+		f.drop(n, 0, "no source address")
+	default:
+		n.localOut(f)
+	}
+}
+
+// localOut is LOCAL_OUT. The hook sees the link of the first route throughout;
+// a new route shows from POSTROUTING on.
+func (n *node) localOut(f *flight) {
+	f.ctx.In = n.iface("")
+	f.ctx.Out = n.iface(f.dst.Dev)
+	if !n.hook(nf.LocalOut, f) {
+		return
+	}
+	n.postRouting(f)
+}
+
+// reroute is ip_route_me_harder.
+func (n *node) reroute(h nf.Hook, f *flight) bool {
+	q := f.flow()
+	q.IIF, q.OIF = "", f.bound
+	switch n.routes.AddrType(q.Src, "") {
+	case host.RouteLocal, host.RouteUnicast:
+	default:
+		if q.Src.Is4() {
+			q.Src = unset
+		}
+	}
+	r := n.routes.Output(&q, true)
+	if r.Unknown != "" {
+		f.unknown(n, r.Unknown)
+		return false
+	}
+	if r.Err != route.OK {
+		f.drop(n, h, "no route after a change in OUTPUT: "+r.Err.String())
+		return false
+	}
+	f.dst = r
+	n.recordRoute(f)
+	return true
+}
+
+// postRouting is POSTROUTING, then the link.
+func (n *node) postRouting(f *flight) {
+	f.ctx.Out = n.iface(f.dst.Dev)
+	if !n.hook(nf.PostRouting, f) {
+		return
+	}
+	if f.dst.Dev == n.routes.Loopback() {
+		n.loop(f)
+		return
+	}
+	f.finish(n, Sent, "")
+	f.end.Out, f.end.NextHop = f.dst.Dev, f.dst.NextHop(f.p.Dst)
+}
+
+// loop is the loopback link: the packet comes back in with its connection and
+// its route.
+func (n *node) loop(f *flight) {
+	if f.depth++; f.depth > maxDepth {
+		f.unknown(n, "a packet that loops on the loopback link")
+		return
+	}
+	f.in, f.ctx.In, f.ctx.Out = f.dst.Dev, n.iface(f.dst.Dev), n.iface("")
+	f.hasDst = f.dst.Local()
+	n.input(f)
+}
+
+// answer sends a packet that the host makes because of another one, with the
+// other's connection attached.
+func (n *node) answer(f *flight, p *packet.Packet, anySource bool) {
+	if f.depth >= maxDepth {
+		return
+	}
+	a := n.w.take(p, f.depth+1)
+	a.on(n)
+	a.ctx.Ct = attach(f)
+	n.output(a, anySource)
+	f.end.Answers = append(f.end.Answers, n.w.give(a))
+}

@@ -1,0 +1,190 @@
+package walk
+
+import (
+	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+	"tortie/simulator/route"
+	"tortie/simulator/trace"
+)
+
+// Receive walks a packet that comes in by a link of a host.
+func (w *Walker) Receive(h host.Name, link host.LinkName, p packet.Packet) Outcome {
+	n := w.byName[h]
+	if n == nil {
+		return Outcome{Fate: Unknown, Node: h, Reason: "no such host", Packet: p}
+	}
+	return n.receive(link, &p, 0)
+}
+
+func (n *node) receive(link host.LinkName, p *packet.Packet, depth int) Outcome {
+	f := n.w.take(p, depth)
+	f.on(n)
+	f.in, f.ctx.In = link, n.iface(link)
+	f.p.Mark = 0
+	switch {
+	case depth > maxDepth:
+		f.unknown(n, "too many packets because of one")
+	case !f.p.Src.IsValid() || !f.p.Dst.IsValid() || f.p.Src.Is4() != f.p.Dst.Is4():
+		f.unknown(n, "a packet without addresses of one family")
+	case f.p.Src.Is6() && n.badIPv6(f):
+		f.drop(n, 0, "impossible IPv6 address")
+	default:
+		n.input(f)
+	}
+	return n.w.give(f)
+}
+
+// badIPv6 are the checks of ip6_rcv_core.
+func (n *node) badIPv6(f *flight) bool {
+	lo := f.in == n.routes.Loopback()
+	switch {
+	case !lo && (f.p.Src.IsLoopback() || f.p.Dst.IsLoopback()):
+		return true
+	case f.p.Src.IsMulticast():
+		return true
+	}
+	return f.p.Dst.IsMulticast() && f.p.Dst.As16()[1]&15 == 0
+}
+
+// input is PREROUTING and what follows.
+func (n *node) input(f *flight) {
+	dst := f.p.Dst
+	if !n.hook(nf.PreRouting, f) {
+		return
+	}
+	if f.hasDst && f.p.Dst == dst {
+		n.deliver(f) // looped back: the route is kept
+		return
+	}
+	q := f.flow()
+	f.dst = n.routes.Input(&q)
+	f.hasDst = true
+	n.recordRoute(f)
+	switch {
+	case f.dst.Unknown != "":
+		f.unknown(n, f.dst.Unknown)
+	case f.dst.Err != route.OK:
+		n.noRoute(f)
+	case f.dst.Local():
+		n.deliver(f)
+	default:
+		n.forward(f)
+	}
+}
+
+func (n *node) recordRoute(f *flight) {
+	r := n.w.rec
+	if !r.On() {
+		return
+	}
+	s := trace.Step{Kind: trace.KindRoute, OutIface: string(f.dst.Dev)}
+	switch {
+	case f.dst.Unknown != "":
+		s.Text = "unknown: " + f.dst.Unknown
+	case f.dst.Err != route.OK:
+		s.Text = f.dst.Err.String()
+	case f.dst.Local():
+		s.Text = "for this host"
+	default:
+		s.Text = "by " + string(f.dst.Dev) + " to " + f.dst.NextHop(f.p.Dst).String()
+	}
+	if f.dst.Multipath {
+		s.Text += " (the first of several next hops; the kernel hashes)"
+	}
+	r.Add(s)
+}
+
+// noRoute drops the packet; ip_error answers where the host forwards.
+func (n *node) noRoute(f *flight) {
+	f.drop(n, 0, f.dst.Err.String())
+	v6 := f.p.Src.Is6()
+	if !v6 && !n.routes.Forwards(f.in, packet.IPv4) {
+		return
+	}
+	switch f.dst.Err {
+	case route.HostUnreach:
+		n.icmpUnreach(f, 1, 3, v6)
+	case route.NetUnreach:
+		n.icmpUnreach(f, 0, 0, v6)
+	case route.Prohibited:
+		n.icmpUnreach(f, 13, 1, v6)
+	}
+}
+
+// deliver is LOCAL_IN and the process behind it.
+func (n *node) deliver(f *flight) {
+	if f.p.IsFragment() {
+		f.unknown(n, "a fragment for this host: it waits for the rest of its datagram")
+		return
+	}
+	f.ctx.Out = n.iface("")
+	if !n.hook(nf.LocalIn, f) {
+		return
+	}
+	f.finish(n, Delivered, "")
+	if r := n.w.rec; r.On() {
+		r.Add(trace.Step{Kind: trace.KindLocal, Text: "delivered to " + trace.End(&f.p, false)})
+	}
+}
+
+// forward is ip_forward and ip6_forward, then FORWARD.
+func (n *node) forward(f *flight) {
+	v6 := f.p.Src.Is6()
+	switch {
+	case v6 && !n.routes.Forwards(f.in, packet.IPv6):
+		f.drop(n, 0, "IPv6 forwarding is off")
+		return
+	case f.p.TTL <= 1:
+		f.drop(n, 0, "time to live exceeded")
+		n.icmpAnswer(f, errTimeExceeded(v6))
+		return
+	case v6 && !n.mayForward6(f):
+		return
+	}
+	if mtu := n.routes.MTU(f.dst.Dev); mtu > 0 && ipLen(&f.p) > mtu && (v6 || f.p.DontFragment) {
+		f.drop(n, 0, "too big for the next link")
+		n.icmpAnswer(f, errTooBig(v6))
+		return
+	}
+	f.p.TTL--
+	f.ctx.Out = n.iface(f.dst.Dev)
+	if !n.hook(nf.Forward, f) {
+		return
+	}
+	n.postRouting(f)
+}
+
+func (n *node) mayForward6(f *flight) bool {
+	src := f.p.Src
+	switch {
+	case src.IsUnspecified() || src.IsLoopback() || src.IsMulticast():
+		f.drop(n, 0, "source that is not forwarded")
+		return false
+	case src.IsLinkLocalUnicast():
+		f.drop(n, 0, "beyond the scope of the source")
+		n.icmpAnswer(f, icmpError{proto: packet.ProtoICMPv6, typ: 1, code: 2})
+		return false
+	}
+	return true
+}
+
+// ipLen is the length of the IP packet in bytes.
+func ipLen(p *packet.Packet) int {
+	n := 20
+	if p.Src.Is6() {
+		n = 40
+	}
+	switch p.Proto {
+	case packet.ProtoTCP:
+		n += 20
+		if p.TCP.MSS != 0 {
+			n += 4
+		}
+	case packet.ProtoUDP, packet.ProtoUDPLite, packet.ProtoICMP, packet.ProtoICMPv6:
+		n += 8
+	case packet.ProtoSCTP:
+		n += 12
+	}
+	return n + int(p.PayloadLen)
+}

@@ -1,0 +1,147 @@
+package walk
+
+import (
+	"net/netip"
+	"time"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+	"tortie/simulator/conntrack"
+	"tortie/simulator/eval"
+	"tortie/simulator/route"
+	"tortie/simulator/trace"
+)
+
+// Options say how packets are walked. The zero value is the default.
+type Options struct {
+	// Choose decides what the kernel leaves to chance; nil takes the most likely
+	// alternative.
+	Choose func(eval.Choice) int
+	// Explore asks Choose about unknown matches as well.
+	Explore bool
+	// Port chooses ports that the kernel would draw (see conntrack.Config).
+	Port func(t conntrack.Tuple, attempt int, n uint32) uint32
+}
+
+// Walker walks packets through a fleet. It keeps what the hosts remember:
+// connections and the state of rules.
+type Walker struct {
+	fleet  *host.Fleet
+	nodes  []*node
+	byName map[host.Name]*node
+	now    time.Duration
+	rec    *trace.Recorder
+	opts   Options
+	free   []*flight
+	// ends are the addresses of the fleet's endpoints.
+	ends map[netip.Addr]*host.Endpoint
+}
+
+// node is one host, compiled.
+type node struct {
+	w      *Walker
+	state  *host.State
+	routes *route.Tables
+	ct     *conntrack.Table
+	eng    *eval.Engine
+	mem    eval.State
+	plan4  plan
+	plan6  plan
+	ifaces map[host.LinkName]eval.Iface
+	counts map[countKey][]conntrack.Tuple
+	ttl    uint8
+}
+
+// New compiles a fleet, which must not change afterwards.
+func New(f *host.Fleet, o Options) *Walker {
+	w := &Walker{fleet: f, byName: map[host.Name]*node{}, opts: o, ends: map[netip.Addr]*host.Endpoint{}}
+	for i := range f.Hosts {
+		n := newNode(w, &f.Hosts[i])
+		w.nodes = append(w.nodes, n)
+		w.byName[n.state.Name] = n
+	}
+	for i := range f.Endpoints {
+		for _, a := range f.Endpoints[i].Addrs {
+			w.ends[a] = &f.Endpoints[i]
+		}
+	}
+	return w
+}
+
+// NewHost compiles a fleet of one host: a dump of a live node.
+func NewHost(s *host.State, o Options) *Walker {
+	return New(&host.Fleet{Hosts: []host.State{*s}}, o)
+}
+
+func newNode(w *Walker, s *host.State) *node {
+	n := &node{w: w, state: s, routes: route.New(s), eng: eval.New(&s.Ruleset),
+		ct: conntrack.NewTable(conntrackConfig(s, w.opts)), ifaces: map[host.LinkName]eval.Iface{},
+		counts: map[countKey][]conntrack.Tuple{}, ttl: 64}
+	for i := range s.Links {
+		l := &s.Links[i]
+		n.ifaces[l.Name] = eval.Iface{Name: string(l.Name), Index: linkIndex(l, i)}
+	}
+	n.plan4 = newPlan(n.eng, &s.Ruleset, packet.IPv4)
+	n.plan6 = newPlan(n.eng, &s.Ruleset, packet.IPv6)
+	return n
+}
+
+// linkIndex is the link's index, made up where the capture has none.
+func linkIndex(l *host.Link, i int) int {
+	if l.Index != 0 {
+		return l.Index
+	}
+	return i + 1
+}
+
+// Record makes the walker record into r from now on; nil records nothing.
+func (w *Walker) Record(r *trace.Recorder) { w.rec = r }
+
+// Now is the walker's clock; 0 is the moment of the capture.
+func (w *Walker) Now() time.Duration { return w.now }
+
+// Advance moves the clock forward.
+func (w *Walker) Advance(d time.Duration) { w.now += max(d, 0) }
+
+// Conntrack returns the connection table of a host, or nil.
+func (w *Walker) Conntrack(h host.Name) *conntrack.Table {
+	if n := w.byName[h]; n != nil {
+		return n.ct
+	}
+	return nil
+}
+
+// Engine returns the compiled rules of a host, or nil.
+func (w *Walker) Engine(h host.Name) *eval.Engine {
+	if n := w.byName[h]; n != nil {
+		return n.eng
+	}
+	return nil
+}
+
+// Reset forgets every connection and what rules remember.
+func (w *Walker) Reset() {
+	for _, n := range w.nodes {
+		n.ct.Flush()
+		n.mem = eval.State{}
+		clear(n.counts)
+	}
+}
+
+func (n *node) plan(fam packet.Family) *plan {
+	if fam == packet.IPv4 {
+		return &n.plan4
+	}
+	return &n.plan6
+}
+
+// iface is a link as rules see it; an unknown one has no index.
+func (n *node) iface(l host.LinkName) eval.Iface {
+	if i, ok := n.ifaces[l]; ok {
+		return i
+	}
+	return eval.Iface{Name: string(l)}
+}
+
+func (n *node) steps(h nf.Hook, f *flight) []step { return n.plan(f.p.Family()).hooks[h] }
