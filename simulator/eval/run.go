@@ -1,0 +1,191 @@
+package eval
+
+import (
+	"tortie/dataplane/nf"
+	"tortie/simulator/trace"
+)
+
+// Run walks a base chain for a packet.
+func (e *Engine) Run(id BaseID, c *Context) Result {
+	if id < 0 || int(id) >= len(e.chains) || c.Packet == nil {
+		return Result{Verdict: Unknown}
+	}
+	w := &c.scratch
+	w.e, w.c, w.p = e, c, c.Packet
+	w.family = w.p.Family()
+	w.src, w.dst = addrValue(w.p.Src), addrValue(w.p.Dst)
+	w.res = Result{}
+	w.walk(int32(id))
+	w.e, w.c, w.p = nil, nil, nil
+	return w.res
+}
+
+// walk goes through the rules of a base chain and what they call.
+func (w *scratch) walk(base int32) {
+	depth := 0
+	at := frame{chain: base}
+	for {
+		ch := &w.e.chains[at.chain]
+		out := ret
+		if int(at.rule) < len(ch.rules) {
+			at.rule++
+			w.ref = RuleRef{at.chain + 1, at.rule}
+			out = w.rule(&ch.rules[at.rule-1])
+		}
+		switch out {
+		case end:
+			w.res.Rule = w.ref
+			return
+		case unknown:
+			w.res = Result{Verdict: Unknown, Rule: w.ref}
+			return
+		case jump:
+			if depth == len(w.stack) {
+				w.res = Result{Verdict: Drop, Rule: w.ref}
+				return
+			}
+			w.stack[depth] = at
+			depth++
+			at = frame{chain: w.target}
+		case jumpOver:
+			at = frame{chain: w.target}
+		case ret:
+			if depth == 0 {
+				w.policy(base)
+				return
+			}
+			depth--
+			at = w.stack[depth]
+		}
+	}
+}
+
+// policy ends the walk with the base chain's policy.
+func (w *scratch) policy(base int32) {
+	ch := &w.e.chains[base]
+	w.ref = RuleRef{Chain: base + 1}
+	w.res = Result{Verdict: ch.policy, Rule: w.ref}
+	if w.c.Rec.On() {
+		w.c.Rec.Add(trace.Step{Kind: trace.KindPolicy, Backend: ch.table.Backend.String(), Family: ch.table.Family.String(),
+			Hook: w.c.Hook.String(), Table: string(ch.table.Name), Chain: string(ch.chain.Name),
+			Text: "policy " + ch.policy.String(), Effect: trace.Effect(ch.policy.String()), Mark: trace.Hex(w.p.Mark)})
+	}
+}
+
+// rule evaluates one rule's statements in order.
+func (w *scratch) rule(r *rule) outcome {
+	if w.c.Rec.On() {
+		return w.tracedRule(r)
+	}
+	for i := range r.steps {
+		out := r.steps[i](w)
+		if out == goOn {
+			continue
+		}
+		if out == unknown && w.c.Explore {
+			if w.choose(Choice{Kind: ChoiceUnknown, Rule: w.ref, N: 2}) == 1 {
+				continue
+			}
+			return miss
+		}
+		return out
+	}
+	return goOn
+}
+
+// choose asks the caller, and keeps the answer within the alternatives.
+func (w *scratch) choose(ch Choice) int {
+	n := 0
+	switch {
+	case w.c.Choose != nil:
+		n = w.c.Choose(ch)
+	case ch.Kind == ChoiceStatistic && ch.Probability >= 0.5:
+		n = 1
+	}
+	if n < 0 || n >= ch.N {
+		return 0
+	}
+	return n
+}
+
+// tracedRule is rule with a step recorded for it.
+func (w *scratch) tracedRule(r *rule) outcome {
+	mark, ref := w.p.Mark, w.ref
+	at := -1
+	out := goOn
+	for i := range r.steps {
+		out = r.steps[i](w)
+		if out == unknown && w.c.Explore {
+			out = miss
+			if w.choose(Choice{Kind: ChoiceUnknown, Rule: ref, N: 2}) == 1 {
+				out = goOn
+			}
+		}
+		if out != goOn {
+			at = i
+			break
+		}
+	}
+	if out != miss || w.c.Rec.All {
+		w.c.Rec.Add(w.ruleStep(ref, out, at, mark))
+	}
+	return out
+}
+
+// ruleStep describes a rule that was tried.
+func (w *scratch) ruleStep(ref RuleRef, out outcome, at int, before uint32) trace.Step {
+	t, ch, r := w.e.Place(ref)
+	s := trace.Step{Kind: trace.KindRule, Backend: t.Backend.String(), Family: t.Family.String(), Hook: w.c.Hook.String(),
+		Table: string(t.Name), Chain: string(ch.Name), Rule: int(ref.Rule), Text: w.c.Rec.RuleText(t, ch, r),
+		Matched: trace.MatchedYes, Effect: w.effect(out, r), Mark: trace.Hex(w.p.Mark), Line: r.Line, Origin: r.Origin,
+		Comments: r.Comments, CtState: w.c.Ct.Info.String(), InIface: w.c.In.Name, OutIface: w.c.Out.Name}
+	if before != w.p.Mark {
+		s.MarkBefore = trace.Hex(before)
+	}
+	switch out {
+	case miss:
+		s.Matched = trace.MatchedNo
+	case unknown:
+		s.Matched = trace.MatchedUnknown
+	}
+	if (out == miss || out == unknown) && at < len(r.Body) {
+		s.Why = nf.KindName(r.Body[at])
+	}
+	return s
+}
+
+// effect names what a rule did.
+func (w *scratch) effect(out outcome, r *nf.Rule) trace.Effect {
+	switch out {
+	case miss:
+		return ""
+	case unknown:
+		return trace.EffectUnknown
+	case jump:
+		return trace.EffectJump
+	case jumpOver:
+		return trace.EffectGoto
+	case ret:
+		return trace.EffectReturn
+	case end:
+		if w.res.HasNAT {
+			return trace.EffectNAT
+		}
+		return trace.Effect(w.res.Verdict.String())
+	}
+	for i := len(r.Body) - 1; i >= 0; i-- {
+		switch r.Body[i].(type) {
+		case nf.SetMark:
+			return trace.EffectMark
+		case nf.SetCtMark:
+			return trace.EffectConnmark
+		case nf.NoTrack:
+			return trace.EffectNoTrack
+		case nf.SetDSCP:
+			return trace.EffectDSCP
+		case nf.SetElement:
+			return trace.EffectSet
+		}
+	}
+	return ""
+}
