@@ -65,10 +65,10 @@ func (r *renderer) iptablesRule(in *rule) nf.Rule {
 	}
 	r.checkIptables(body, in.origin)
 	slices.SortStableFunc(body, func(a, b nf.Stmt) int { return headerRank(a) - headerRank(b) })
-	if in.act != nil {
-		body = append(body, in.act)
+	if in.act == nil {
+		in.act = nf.Continue{}
 	}
-	out.Body = body
+	out.Body = append(body, in.act)
 	return out
 }
 

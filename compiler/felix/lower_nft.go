@@ -173,9 +173,10 @@ func (r *renderer) nftRules(layer nf.TableName, in []rule) []nf.Rule {
 // type implies is left out; a counter stands before what acts.
 func (r *renderer) nftRule(layer nf.TableName, in *rule) nf.Rule {
 	out := nf.Rule{Origin: in.origin, Comments: in.notes}
+	proto := protoOf(in.match)
 	for i, c := range in.match {
 		if !impliedLater(c, in.match[i+1:], r.family) {
-			out.Body = append(out.Body, r.nftMatch(c)...)
+			out.Body = append(out.Body, r.nftMatch(c, proto)...)
 		}
 	}
 	for _, c := range in.late {
@@ -197,7 +198,7 @@ func (r *renderer) nftRule(layer nf.TableName, in *rule) nf.Rule {
 	}
 	out.Body = append(out.Body, nf.Counter{})
 	for _, c := range in.late {
-		out.Body = append(out.Body, r.nftMatch(c)...)
+		out.Body = append(out.Body, r.nftMatch(c, proto)...)
 	}
 	out.Body = append(out.Body, nftTarget(in.act, layer))
 	return out

@@ -9,7 +9,8 @@ import (
 )
 
 // impliedLater reports whether c is a protocol that a later condition of the
-// rule checks as well.
+// rule checks as well: a port (also one that is looked up in a set) or an ICMP
+// type.
 func impliedLater(c cond, later []cond, f packet.Family) bool {
 	p, ok := c.(protoIs)
 	if !ok || p.not {
@@ -25,6 +26,10 @@ func impliedLater(c cond, later []cond, f packet.Family) bool {
 			if l.proto == p.proto {
 				return true
 			}
+		case inSet:
+			if _, ok := portKeys[p.proto]; ok && l.withPort {
+				return true
+			}
 		case icmpIs:
 			if p.proto == icmp {
 				return true
@@ -32,6 +37,16 @@ func impliedLater(c cond, later []cond, f packet.Family) bool {
 		}
 	}
 	return false
+}
+
+// protoOf is the protocol that the rule asks for, 0 for none.
+func protoOf(match []cond) packet.Proto {
+	for _, c := range match {
+		if p, ok := c.(protoIs); ok && !p.not {
+			return p.proto
+		}
+	}
+	return 0
 }
 
 // checkNft finds what nft 1.0.6 refuses.
@@ -58,8 +73,8 @@ func (r *renderer) checkNft(in *rule, layer nf.TableName) {
 	}
 }
 
-// nftMatch writes one condition.
-func (r *renderer) nftMatch(c cond) []nf.Stmt {
+// nftMatch writes one condition of a rule about the protocol.
+func (r *renderer) nftMatch(c cond, proto packet.Proto) []nf.Stmt {
 	switch c := c.(type) {
 	case markIs:
 		m := compare(nf.KeyMark, equal(c.not), nf.NumDatum(uint64(c.value)))
@@ -78,7 +93,7 @@ func (r *renderer) nftMatch(c cond) []nf.Stmt {
 	case netIs:
 		return []nf.Stmt{compare(addrKey(c.dir), equal(c.not), nf.PrefixDatum(c.net))}
 	case inSet:
-		return []nf.Stmt{nftLookup(c)}
+		return []nf.Stmt{nftLookup(c, proto)}
 	case portIn:
 		return []nf.Stmt{nftPorts(c)}
 	case icmpIs:
@@ -124,16 +139,25 @@ func addrKey(d nf.Dir) nf.KeyField {
 	return nf.KeyDAddr
 }
 
-func nftLookup(c inSet) nf.Stmt {
+// nftLookup writes the look-up in a set. nft lists the port that stands for any
+// protocol's (th dport) as the one of the rule's protocol.
+func nftLookup(c inSet, proto packet.Proto) nf.Stmt {
 	m := nf.MatchLookup{Key: []nf.Key{{Field: addrKey(c.dir)}}, Set: nf.SetName(c.set), Invert: c.not}
 	if c.withPort {
-		port := nf.KeyTHSPort
-		if c.dir == nf.Dst {
-			port = nf.KeyTHDPort
-		}
-		m.Key = append(m.Key, nf.Key{Field: nf.KeyL4Proto}, nf.Key{Field: port})
+		m.Key = append(m.Key, nf.Key{Field: nf.KeyL4Proto}, nf.Key{Field: portKey(proto, c.dir)})
 	}
 	return m
+}
+
+func portKey(proto packet.Proto, dir nf.Dir) nf.KeyField {
+	keys, ok := portKeys[proto]
+	if !ok {
+		keys = [2]nf.KeyField{nf.KeyTHSPort, nf.KeyTHDPort}
+	}
+	if dir == nf.Dst {
+		return keys[1]
+	}
+	return keys[0]
 }
 
 // portKeys are the source and destination keys of the protocols whose ports
@@ -147,14 +171,7 @@ var portKeys = map[packet.Proto][2]nf.KeyField{
 // nftPorts writes a set of ports; nft lists one member without braces, several
 // sorted.
 func nftPorts(c portIn) nf.Stmt {
-	keys, ok := portKeys[c.proto]
-	if !ok {
-		keys = [2]nf.KeyField{nf.KeyTHSPort, nf.KeyTHDPort}
-	}
-	m := nf.MatchCompare{Key: []nf.Key{{Field: keys[0]}}, Op: equal(c.not)}
-	if c.dir == nf.Dst {
-		m.Key[0].Field = keys[1]
-	}
+	m := nf.MatchCompare{Key: []nf.Key{{Field: portKey(c.proto, c.dir)}}, Op: equal(c.not)}
 	for _, p := range mergePorts(c.ports) {
 		m.Values = append(m.Values, []nf.Datum{nf.RangeDatum(uint64(p.From), uint64(p.To))})
 	}

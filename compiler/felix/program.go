@@ -35,9 +35,6 @@ func Program(v *resolve.View) (Result, error) {
 		}
 	}
 	if v.Settings.NFTables {
-		if v.Settings.IPVS {
-			res.Problems = append(res.Problems, Problem{Text: "kube-proxy in IPVS mode together with nftables mode is not modelled"})
-		}
 		res.Ruleset.Tables = append(res.Ruleset.Tables, arpTable(v))
 	}
 	res.Origins = o.list
