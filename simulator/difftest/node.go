@@ -1,0 +1,121 @@
+package difftest
+
+import (
+	"strconv"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+	"tortie/simulator/trace"
+	"tortie/simulator/walk"
+)
+
+// node is the host under test in the walk, with the rules that packets hit.
+type node struct {
+	name host.Name
+	w    *walk.Walker
+	rec  trace.Recorder
+	hits map[Place]int
+	// unknown says why the walk could not tell what becomes of a packet.
+	unknown string
+	state   *host.State
+}
+
+func newNode(s *host.State) *node {
+	n := &node{name: s.Name, w: walk.NewHost(s, walk.Options{}), state: s, hits: map[Place]int{}}
+	n.w.Record(&n.rec)
+	return n
+}
+
+// reset forgets connections and counters.
+func (n *node) reset() {
+	n.w.Reset()
+	n.hits, n.unknown = map[Place]int{}, ""
+	n.rec.Take()
+}
+
+// departure is where a packet went.
+type departure struct {
+	delivered  bool
+	link       host.LinkName // sent by this link
+	outputDrop bool          // dropped in OUTPUT, which a sender sees
+	p          packet.Packet
+}
+
+func (n *node) receive(link host.LinkName, p packet.Packet) []departure {
+	return n.departures(n.w.Receive(n.name, link, p))
+}
+
+func (n *node) send(p packet.Packet) []departure {
+	return n.departures(n.w.Output(n.name, p, ""))
+}
+
+// departures flattens what became of a packet and of the answers it caused.
+func (n *node) departures(o walk.Outcome) []departure {
+	n.count(n.rec.Take())
+	d := departure{p: o.Packet}
+	switch o.Fate {
+	case walk.Delivered:
+		d.delivered = true
+	case walk.Sent:
+		d.link = o.Out
+	case walk.Unknown:
+		n.unknown = o.Reason
+	default:
+		d.outputDrop = o.Hook == nf.LocalOut
+	}
+	d.p.Mark = 0
+	out := []departure{d}
+	for _, a := range o.Answers {
+		out = append(out, n.departures(a)...)
+	}
+	return out
+}
+
+// count adds the rules and policies of some steps to the hits.
+func (n *node) count(steps []trace.Step) {
+	for _, s := range steps {
+		switch {
+		case s.Kind == trace.KindRule && s.Matched == trace.MatchedYes:
+			n.hits[n.place(s)]++
+		case s.Kind == trace.KindPolicy:
+			n.hits[Place{tableOf(s), s.Chain, "policy"}]++
+		}
+	}
+}
+
+// tableOf writes a table as the recordings do: "filter", "v6 filter", "ip calico".
+func tableOf(s trace.Step) string {
+	switch {
+	case s.Backend == nf.NFTables.String():
+		return s.Family + " " + s.Table
+	case s.Family == nf.FamilyIP6.String():
+		return "v6 " + s.Table
+	}
+	return s.Table
+}
+
+// place is the rule of a step; nftables rules go by their handle.
+func (n *node) place(s trace.Step) Place {
+	p := Place{tableOf(s), s.Chain, strconv.Itoa(s.Rule)}
+	if s.Backend != nf.NFTables.String() {
+		return p
+	}
+	if r := n.rule(s); r != nil && r.Handle != 0 {
+		p.Index = strconv.FormatUint(r.Handle, 10)
+	}
+	return p
+}
+
+func (n *node) rule(s trace.Step) *nf.Rule {
+	for i := range n.state.Ruleset.Tables {
+		t := &n.state.Ruleset.Tables[i]
+		if t.Backend != nf.NFTables || t.Family.String() != s.Family || string(t.Name) != s.Table {
+			continue
+		}
+		if c := t.FindChain(nf.ChainName(s.Chain)); c != nil && s.Rule >= 1 && s.Rule <= len(c.Rules) {
+			return &c.Rules[s.Rule-1]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package difftest
+
+import (
+	"fmt"
+	"net/netip"
+	"sort"
+	"strconv"
+	"strings"
+
+	"tortie/compiler/diag"
+	"tortie/dataplane/dump"
+	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
+)
+
+// Tally counts what a replay compared.
+type Tally struct {
+	Recordings, Probes int
+	// Hits are the rules hit that were compared, RulesHit the different ones.
+	Hits, RulesHit int
+	// Noise are recorded hits that a probe did not cause: packets of the node's
+	// own daemons.
+	Noise int
+}
+
+func (t Tally) String() string {
+	return fmt.Sprintf("%d recordings, %d probes, %d rule hits compared (%d different rules), %d extra hits by the node's own packets",
+		t.Recordings, t.Probes, t.Hits, t.RulesHit, t.Noise)
+}
+
+// Replay sends every probe of a recording through the walk and returns what is
+// different, one line each.
+func Replay(r *Recording, t *Tally) ([]string, error) {
+	state, err := r.State()
+	if err != nil {
+		return nil, err
+	}
+	w := newWorld(r, state)
+	noise := w.noise()
+	rules := map[Place]bool{}
+	var diffs []string
+	t.Recordings++
+	for _, p := range r.Probes {
+		t.Probes++
+		w.reset()
+		out, err := w.run(p)
+		if err != nil {
+			return diffs, fmt.Errorf("%s: %w", p.Name, err)
+		}
+		for _, d := range r.compare(p, w, out, noise, t, rules) {
+			diffs = append(diffs, fmt.Sprintf("%s %s %s: %s", r.Scenario, r.Mode, p.Name, d))
+		}
+	}
+	t.RulesHit += len(rules)
+	return diffs, nil
+}
+
+// State is the node that the recording's captures describe.
+func (r *Recording) State() (*host.State, error) {
+	var files []dump.File
+	for name, text := range r.Files {
+		files = append(files, dump.File{Name: name, Text: text})
+	}
+	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
+	s, findings := dump.ReadFiles(files, nodeName)
+	for _, f := range findings {
+		if f.Severity == diag.Error {
+			return nil, fmt.Errorf("%s %s: %s: %s", r.Scenario, r.Mode, f.Span, f.Message)
+		}
+	}
+	return s, nil
+}
+
+// compare returns how a probe in the walk differs from the recorded one.
+func (r *Recording) compare(p Probe, w *world, out outcome, noise map[Place]bool, t *Tally, rules map[Place]bool) []string {
+	var diffs []string
+	if w.node.unknown != "" {
+		diffs = append(diffs, "unknown: "+w.node.unknown)
+	}
+	if out.result != p.Result {
+		diffs = append(diffs, fmt.Sprintf("result %s, recorded %s", out.result, p.Result))
+	} else if d := compareBanner(p, out); d != "" {
+		diffs = append(diffs, d)
+	}
+	recorded := map[Place]int{}
+	for _, h := range p.Hits {
+		if place, ok := r.rulePlace(h[0]); ok {
+			recorded[place] = h[1]
+		}
+	}
+	for place, n := range recorded {
+		t.Hits++
+		rules[place] = true
+		switch {
+		case w.node.hits[place] > 0:
+		case noise[place]:
+			t.Noise++
+		default:
+			diffs = append(diffs, fmt.Sprintf("%s %s %s: not hit, recorded %d", place.Table, place.Chain, place.Index, n))
+		}
+	}
+	for place, n := range w.node.hits {
+		if recorded[place] == 0 && w.counts(place) && !(r.Mode == dump.IptablesNFT && place.Index == "policy") {
+			diffs = append(diffs, fmt.Sprintf("%s %s %s: hit %d, not recorded", place.Table, place.Chain, place.Index, n))
+		}
+	}
+	sort.Strings(diffs)
+	return diffs
+}
+
+// counts reports whether a rule has a counter: iptables rules do, an nftables
+// rule that matched only if it has the statement. Policies of nftables have none.
+func (w *world) counts(p Place) bool {
+	family, name, native := strings.Cut(p.Table, " ")
+	if !native || family == "v6" {
+		return true
+	}
+	if p.Index == "policy" {
+		return false
+	}
+	for i := range w.state.Ruleset.Tables {
+		t := &w.state.Ruleset.Tables[i]
+		if t.Family.String() != family || string(t.Name) != name {
+			continue
+		}
+		c := t.FindChain(nf.ChainName(p.Chain))
+		for j := range c.Rules {
+			if fmt.Sprint(c.Rules[j].Handle) == p.Index {
+				return hasCounter(&c.Rules[j])
+			}
+		}
+	}
+	return true
+}
+
+func hasCounter(r *nf.Rule) bool {
+	for _, s := range r.Body {
+		if _, ok := s.(nf.Counter); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// compareBanner compares what the listener said: who it is, where it was
+// reached, and by whom. Where masquerading drew a port at random, it is enough
+// that the walk changed the port, too.
+func compareBanner(p Probe, out outcome) string {
+	if p.Banner == "" {
+		return ""
+	}
+	if len(out.banners) != 1 {
+		return fmt.Sprintf("%d listeners answered, recorded %q", len(out.banners), p.Banner)
+	}
+	got := out.banners[0]
+	fields := strings.Fields(p.Banner)
+	if len(fields) != 3 {
+		return fmt.Sprintf("cannot read the recorded banner %q", p.Banner)
+	}
+	seen, err := bannerEnd(strings.TrimPrefix(fields[2], "src="))
+	if err != nil {
+		return err.Error()
+	}
+	if seen.Port() != p.SrcPort && got.remote.Port() != p.SrcPort {
+		got.remote = netip.AddrPortFrom(got.remote.Addr(), seen.Port())
+	}
+	want := fmt.Sprintf("%s %s %s", fields[0], fields[1], seen)
+	if text := fmt.Sprintf("%s %s:%d %s", got.stack, got.local.Addr(), got.local.Port(), got.remote); text != want {
+		return fmt.Sprintf("listener %s, recorded %s", text, want)
+	}
+	return ""
+}
+
+// bannerEnd reads "address:port"; IPv6 addresses stand without brackets.
+func bannerEnd(s string) (netip.AddrPort, error) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return netip.AddrPort{}, fmt.Errorf("no port in %q", s)
+	}
+	a, err := netip.ParseAddr(s[:i])
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	var port uint16
+	if _, err := fmt.Sscanf(s[i+1:], "%d", &port); err != nil {
+		return netip.AddrPort{}, err
+	}
+	return netip.AddrPortFrom(a, port), nil
+}
+
+// traced are the probes' own rules of iptables-nft recordings: two TRACE rules
+// stood before the others in raw while packets were sent.
+const traced = 2
+
+// rulePlace returns a recorded place as a rule of the captures; false for rules
+// that the captures do not have and for tables that see no IP packets.
+func (r *Recording) rulePlace(i int) (Place, bool) {
+	p := r.Places[i]
+	if strings.HasPrefix(p.Table, "arp ") {
+		return p, false
+	}
+	if r.Mode != dump.IptablesNFT || !strings.HasSuffix(p.Table, "raw") || p.Index == "policy" || p.Chain != "PREROUTING" && p.Chain != "OUTPUT" {
+		return p, true
+	}
+	n, err := strconv.Atoi(p.Index)
+	if err != nil || n <= traced {
+		return p, false
+	}
+	p.Index = strconv.Itoa(n - traced)
+	return p, true
+}
