@@ -89,7 +89,8 @@ type Packet struct {
 	PayloadLen uint16
 	// BadChecksum says that the layer 4 checksum is wrong.
 	BadChecksum bool
-	// Truncated says that the layer 4 header does not fit into the packet.
+	// Truncated says that the layer 4 header does not fit into the packet or is
+	// malformed. Of TCP and SCTP the first eight bytes may be known nonetheless.
 	Truncated bool
 
 	// Inner is the packet quoted by an ICMP error or carried by a tunnel

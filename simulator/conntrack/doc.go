@@ -18,6 +18,6 @@
 // It mirrors nf_conntrack_core.c, nf_conntrack_proto*.c, nf_nat_core.c,
 // nf_nat_proto.c and nf_nat_masquerade.c of Linux 6.18; Config selects older
 // behaviour where it differs. What the kernel draws at random (a port after a
-// clash, an address of a range, the entry that a full table gives up) is chosen
-// here in a fixed way and marked as a free choice in Conn and Verdict.
+// clash, the entry that a full table gives up) is chosen here in a fixed way and
+// marked as a free choice in Conn.FreePort and Verdict.Uncertain.
 package conntrack

@@ -43,6 +43,15 @@ func (t Tuple) ICMPType() uint8 { return uint8(t.DstPort >> 8) }
 // ICMPCode returns the code of an ICMP tuple.
 func (t Tuple) ICMPCode() uint8 { return uint8(t.DstPort) }
 
+// The extension headers of IPv6.
+const (
+	protoHopByHop packet.Proto = 0
+	protoRouting  packet.Proto = 43
+	protoFragment packet.Proto = 44
+	protoNoNext   packet.Proto = 59
+	protoDestOpts packet.Proto = 60
+)
+
 // TupleOf returns the tuple of a packet; false when the packet has none: a
 // later fragment, or a header that is cut off before the ports.
 func TupleOf(p *packet.Packet) (Tuple, bool) {
@@ -64,6 +73,10 @@ func TupleOf(p *packet.Packet) (Tuple, bool) {
 		return t, !p.Truncated
 	case packet.ProtoGRE:
 		t.DstPort = uint16(p.GREKey)
+		return t, !p.Truncated
+	case protoHopByHop, protoRouting, protoFragment, protoNoNext, protoDestOpts, packet.ProtoAH:
+		// In IPv6 these are what is left of headers that cannot be followed.
+		return t, p.Family() == packet.IPv4 || p.Proto == packet.ProtoAH && !p.Truncated
 	}
 	return t, true
 }
