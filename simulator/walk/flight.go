@@ -51,8 +51,10 @@ type Outcome struct {
 	Reason string
 	// Rule is the rule or policy that ended it; zero when none did.
 	Rule eval.RuleRef
-	// LastMark is the last rule that changed the packet's mark.
-	LastMark eval.RuleRef
+	// Accepted is the rule or policy that let the packet pass the last filter
+	// chain of INPUT, FORWARD or OUTPUT, and Marked the last rule that had
+	// changed its mark by then: the policy behind an accept by mark.
+	Accepted, Marked eval.RuleRef
 	// Packet is the packet as it was delivered, sent or dropped.
 	Packet packet.Packet
 	// In is the link it came in by, Out the one it left by, NextHop whom it was
@@ -119,7 +121,7 @@ func (f *flight) on(n *node) {
 // finish ends the flight.
 func (f *flight) finish(n *node, fate Fate, reason string) {
 	f.end.Fate, f.end.Reason, f.end.Node = fate, reason, n.state.Name
-	f.end.Packet, f.end.Ct, f.end.LastMark, f.end.In = f.p, f.ctx.Ct, f.ctx.LastMark, f.in
+	f.end.Packet, f.end.Ct, f.end.In = f.p, f.ctx.Ct, f.in
 }
 
 // drop ends the flight because of something that is no rule.

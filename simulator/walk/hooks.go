@@ -79,6 +79,9 @@ func (n *node) chain(h nf.Hook, s *step, f *flight) bool {
 	if !n.verdict(h, res, f) {
 		return false
 	}
+	if s.priority == nf.PriFilter && h != nf.PreRouting && h != nf.PostRouting {
+		f.end.Accepted, f.end.Marked = res.Rule, f.ctx.LastMark
+	}
 	if s.reroute && routingKey(&f.p) != before {
 		return n.reroute(h, f)
 	}

@@ -1,0 +1,211 @@
+package walk
+
+import (
+	"net/netip"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/packet"
+	"tortie/simulator/route"
+	"tortie/simulator/trace"
+)
+
+// Request is a connection to try.
+type Request struct {
+	// From is who begins. An invalid address of a process is chosen by routing.
+	From End
+	// Dst is whom the first packet is addressed to: an end or a service.
+	Dst              netip.Addr
+	Proto            packet.Proto
+	SrcPort, DstPort uint16
+	// ICMPType and ICMPCode of the first packet; a type of 0 with HasICMP unset is
+	// an echo request.
+	HasICMP            bool
+	ICMPType, ICMPCode uint8
+	ICMPID             uint16
+	// Bound is the link that the sending socket is bound to.
+	Bound host.LinkName
+	// Closed says that nobody listens at the far end; TCP is then answered by RST
+	// and UDP by port unreachable.
+	Closed bool
+	// Data sends a segment of data each way behind a TCP handshake.
+	Data bool
+}
+
+// dialog is a connection while it is being tried.
+type dialog struct {
+	w     *Walker
+	req   *Request
+	out   trace.Connection
+	first packet.Packet // as the beginner sent it
+	peer  packet.Packet // as the far end received it
+	at    End           // where the far end is
+	nodes []host.Name   // hosts on the way
+}
+
+// Connect tries a connection: the first packet, its reply, and what follows
+// until both sides know that it stands. The verdict is allow only if all of them
+// arrive.
+func (w *Walker) Connect(r Request) trace.Connection {
+	d := dialog{w: w, req: &r}
+	d.out.Verdict = trace.Allow
+	if why := d.begin(); why != "" {
+		d.out.Verdict = trace.Deny
+		d.out.Reason = trace.Reason{Node: string(r.From.Host), Text: why}
+		return d.out
+	}
+	d.exchange()
+	d.conntrack()
+	return d.out
+}
+
+// begin makes the first packet.
+func (d *dialog) begin() (why string) {
+	r := d.req
+	p := packet.Packet{Src: r.From.Addr, Dst: r.Dst, Proto: r.Proto, TTL: 64, SrcPort: r.SrcPort, DstPort: r.DstPort}
+	n := d.w.byName[r.From.Host]
+	switch {
+	case n == nil:
+		return "no such host: " + string(r.From.Host)
+	case !r.Dst.IsValid():
+		return "no destination"
+	case !p.Src.IsValid() && r.From.Link != "":
+		return "no source address"
+	case !p.Src.IsValid():
+		q := route.Flow{Dst: r.Dst, OIF: r.Bound, Proto: r.Proto, SrcPort: r.SrcPort, DstPort: r.DstPort}
+		res := n.routes.Output(&q, false)
+		if res.Err != route.OK || !res.Src.IsValid() {
+			return res.Err.String()
+		}
+		p.Src = res.Src
+	}
+	if p.Src.Is4() != p.Dst.Is4() {
+		return "source and destination are of different families"
+	}
+	d.first = p
+	return ""
+}
+
+// exchange sends the packets of the protocol.
+func (d *dialog) exchange() {
+	switch p := &d.first; {
+	case p.Proto == packet.ProtoTCP:
+		d.tcp()
+	case p.Proto == packet.ProtoSCTP:
+		d.sctp()
+	case p.Proto.IsICMP():
+		d.icmp()
+	case p.Proto == packet.ProtoUDP || p.Proto == packet.ProtoUDPLite:
+		p.PayloadLen = 32
+		if d.request(*p) && d.req.Closed {
+			d.closed()
+		} else if d.alive() {
+			d.reply(func(*packet.Packet) {})
+		}
+	default:
+		p.PayloadLen = 32
+		if d.request(*p) {
+			d.reply(func(*packet.Packet) {})
+		}
+	}
+}
+
+func (d *dialog) alive() bool { return d.out.Verdict == trace.Allow }
+
+const (
+	clientSeq = 1000
+	serverSeq = 5000
+)
+
+func (d *dialog) tcp() {
+	syn := d.first
+	syn.DontFragment = syn.Src.Is4()
+	syn.TCP = packet.TCP{Seq: clientSeq, Flags: packet.SYN, Window: 64240, HasWScale: true, WScale: 7, SACKPermitted: true, MSS: 1460}
+	if !d.request(syn) {
+		return
+	}
+	if d.req.Closed {
+		d.reply(func(p *packet.Packet) {
+			p.TCP = packet.TCP{Ack: clientSeq + 1, Flags: packet.RST | packet.ACK}
+		})
+		return
+	}
+	ok := d.reply(func(p *packet.Packet) {
+		p.TCP = packet.TCP{Seq: serverSeq, Ack: clientSeq + 1, Flags: packet.SYN | packet.ACK, Window: 65160,
+			HasWScale: true, WScale: 7, SACKPermitted: true, MSS: 1460}
+	})
+	if !ok {
+		return
+	}
+	ack := syn
+	ack.TCP = packet.TCP{Seq: clientSeq + 1, Ack: serverSeq + 1, Flags: packet.ACK, Window: 502}
+	if !d.request(ack) || !d.req.Data {
+		return
+	}
+	ack.PayloadLen, ack.TCP.Flags = 10, packet.ACK|packet.PSH
+	if d.request(ack) {
+		d.reply(func(p *packet.Packet) {
+			p.PayloadLen = 20
+			p.TCP = packet.TCP{Seq: serverSeq + 1, Ack: clientSeq + 11, Flags: packet.ACK | packet.PSH, Window: 509}
+		})
+	}
+}
+
+// The chunk types of an SCTP handshake.
+const (
+	sctpInit       = 1
+	sctpInitAck    = 2
+	sctpCookieEcho = 10
+	sctpCookieAck  = 11
+)
+
+func (d *dialog) sctp() {
+	const clientTag, serverTag = 0x1111, 0x2222
+	p := d.first
+	p.PayloadLen = 20
+	p.SCTP = []packet.SCTPChunk{{Type: sctpInit, InitTag: clientTag}}
+	if !d.request(p) || !d.reply(func(p *packet.Packet) {
+		p.Vtag, p.SCTP = clientTag, []packet.SCTPChunk{{Type: sctpInitAck, InitTag: serverTag}}
+	}) {
+		return
+	}
+	p.Vtag, p.SCTP = serverTag, []packet.SCTPChunk{{Type: sctpCookieEcho}}
+	if d.request(p) {
+		d.reply(func(p *packet.Packet) {
+			p.Vtag, p.SCTP = clientTag, []packet.SCTPChunk{{Type: sctpCookieAck}}
+		})
+	}
+}
+
+// icmpReplies are the answers to ICMP queries by type.
+var icmpReplies = map[packet.Proto]map[uint8]uint8{
+	packet.ProtoICMP:   {8: 0, 13: 14, 15: 16, 17: 18},
+	packet.ProtoICMPv6: {128: 129, 139: 140},
+}
+
+func (d *dialog) icmp() {
+	p := &d.first
+	p.ICMPType, p.ICMPCode, p.ICMPID, p.PayloadLen = d.req.ICMPType, d.req.ICMPCode, d.req.ICMPID, 56
+	if !d.req.HasICMP && p.ICMPType == 0 {
+		p.ICMPType = 8
+		if p.Proto == packet.ProtoICMPv6 {
+			p.ICMPType = 128
+		}
+	}
+	answer, asks := icmpReplies[p.Proto][p.ICMPType]
+	if !d.request(*p) {
+		return
+	}
+	if asks {
+		d.reply(func(p *packet.Packet) { p.ICMPType = answer })
+	}
+}
+
+// closed is port unreachable from the far end, for UDP that nobody listens to.
+func (d *dialog) closed() {
+	quoted := d.peer
+	e := packet.Packet{Src: d.peer.Dst, Dst: d.peer.Src, Proto: packet.ProtoICMP, TTL: 64, ICMPType: 3, ICMPCode: 3, Inner: &quoted}
+	if e.Src.Is6() {
+		e.Proto, e.ICMPType, e.ICMPCode = packet.ProtoICMPv6, 1, 4
+	}
+	d.back(e, false)
+}

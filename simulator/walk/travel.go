@@ -1,0 +1,183 @@
+package walk
+
+import (
+	"net/netip"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/packet"
+	"tortie/simulator/route"
+	"tortie/simulator/trace"
+)
+
+// End is one end of a connection: a process of Host when Link is empty, else
+// whatever sits behind Link of Host.
+type End struct {
+	Addr netip.Addr
+	Host host.Name
+	Link host.LinkName
+}
+
+// Journey is the way of one packet through the fleet.
+type Journey struct {
+	// Verdict is Allow when the packet arrived somewhere.
+	Verdict trace.Verdict
+	// At is where it arrived.
+	At End
+	// Packet is the packet as it arrived.
+	Packet packet.Packet
+	// Legs are what became of it on each host.
+	Legs []Outcome
+	// Why says why it ended when no rule did it.
+	Why string
+}
+
+// Last is the outcome on the last host.
+func (j *Journey) Last() *Outcome { return &j.Legs[len(j.Legs)-1] }
+
+// maxLegs bounds the hosts on one way; more is a routing loop.
+const maxLegs = 16
+
+// Send takes a packet from an end to where it arrives.
+func (w *Walker) Send(from End, p packet.Packet, bound host.LinkName) Journey {
+	if from.Link == "" {
+		return w.follow(w.Output(from.Host, p, bound))
+	}
+	return w.follow(w.Receive(from.Host, from.Link, p))
+}
+
+// follow takes a packet on from its outcome on one host.
+func (w *Walker) follow(o Outcome) Journey {
+	j := Journey{Legs: []Outcome{o}}
+	for {
+		o = *j.Last()
+		j.Packet = o.Packet
+		switch o.Fate {
+		case Sent:
+			if !w.cross(&j, &o) {
+				return j
+			}
+			if len(j.Legs) >= maxLegs {
+				j.Verdict, j.Why = trace.Deny, "the packet goes round in circles between hosts"
+				return j
+			}
+			continue
+		case Delivered:
+			j.Verdict, j.At = trace.Allow, End{Addr: o.Packet.Dst, Host: o.Node}
+		case Unknown:
+			j.Verdict, j.Why = trace.Unknown, o.Reason
+		default:
+			j.Verdict, j.Why = trace.Deny, o.Reason
+			if w.answered(&o) {
+				j.Verdict = trace.Reject
+			}
+		}
+		return j
+	}
+}
+
+// cross hands the packet to who owns the next hop on the link's segment; without
+// one it has arrived behind the link.
+func (w *Walker) cross(j *Journey, o *Outcome) bool {
+	if to, ok := w.neighbour(o.Node, o.Out, o.NextHop); ok {
+		j.Legs = append(j.Legs, w.Receive(to.Host, to.Link, o.Packet))
+		return true
+	}
+	j.At = End{Addr: o.Packet.Dst, Host: o.Node, Link: o.Out}
+	j.Verdict = trace.Allow
+	if e := w.endpointAt(o.Node, o.Out); e != nil && !hasAddr(e, o.Packet.Dst) {
+		j.Verdict, j.Why = trace.Deny, "the endpoint behind "+string(o.Out)+" does not have the address "+o.Packet.Dst.String()
+	}
+	return false
+}
+
+// neighbour is the host's link on the same segment that has the next hop's
+// address.
+func (w *Walker) neighbour(h host.Name, l host.LinkName, hop netip.Addr) (host.Port, bool) {
+	for i := range w.fleet.Segments {
+		s := &w.fleet.Segments[i]
+		if !member(s, h, l) {
+			continue
+		}
+		for _, m := range s.Members {
+			n := w.byName[m.Host]
+			if n == nil || m.Host == h && m.Link == l {
+				continue
+			}
+			if link := n.state.FindLink(m.Link); link != nil && linkHas(link, hop) {
+				return m, true
+			}
+		}
+	}
+	return host.Port{}, false
+}
+
+func member(s *host.Segment, h host.Name, l host.LinkName) bool {
+	for _, m := range s.Members {
+		if m.Host == h && m.Link == l {
+			return true
+		}
+	}
+	return false
+}
+
+func linkHas(l *host.Link, a netip.Addr) bool {
+	for i := range l.Addrs {
+		if l.Addrs[i].Prefix.Addr() == a {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *Walker) endpointAt(h host.Name, l host.LinkName) *host.Endpoint {
+	for i := range w.fleet.Endpoints {
+		e := &w.fleet.Endpoints[i]
+		if e.Host == h && e.Link == l && !e.HostNetwork {
+			return e
+		}
+	}
+	return nil
+}
+
+func hasAddr(e *host.Endpoint, a netip.Addr) bool {
+	for _, b := range e.Addrs {
+		if a == b {
+			return true
+		}
+	}
+	return false
+}
+
+// answered reports whether an answer to the packet gets anywhere.
+func (w *Walker) answered(o *Outcome) bool {
+	for i := range o.Answers {
+		if a := w.follow(o.Answers[i]); a.Verdict == trace.Allow {
+			return true
+		}
+	}
+	return false
+}
+
+// FindEnd says where an address is: an endpoint of the fleet, a host, or behind
+// the link that a host's routes name. With several hosts an address outside
+// enters by the first host that has a link to it.
+func (w *Walker) FindEnd(a netip.Addr) (End, bool) {
+	if e := w.ends[a]; e != nil {
+		if e.HostNetwork {
+			return End{Addr: a, Host: e.Host}, true
+		}
+		return End{Addr: a, Host: e.Host, Link: e.Link}, true
+	}
+	for _, n := range w.nodes {
+		if _, own := n.routes.Owns(a); own && !a.IsLoopback() {
+			return End{Addr: a, Host: n.state.Name}, true
+		}
+	}
+	for _, n := range w.nodes {
+		r := n.routes.Lookup(&route.Flow{Dst: a})
+		if r.Err == route.OK && r.Unknown == "" && r.Type == host.RouteUnicast && r.Dev != n.routes.Loopback() {
+			return End{Addr: a, Host: n.state.Name, Link: r.Dev}, true
+		}
+	}
+	return End{}, false
+}
