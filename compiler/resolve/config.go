@@ -54,6 +54,7 @@ func ParseSettings(sources ...Config) (Settings, []ConfigProblem) {
 
 	s := DefaultSettings()
 	s.NFTables = strings.EqualFold(merged["nftablesmode"], "Enabled")
+	s.SuppressOverlaps = !strings.EqualFold(merged["nftablesmode"], "Disabled")
 	var problems []ConfigProblem
 	for _, name := range names {
 		p, ok := params[name]
@@ -202,10 +203,11 @@ var params = map[string]param{
 	"natoutgoingaddress":                 addr(func(s *Settings) *netip.Addr { return &s.NATOutgoingAddress }, packet.IPv4),
 	"natoutgoingexclusions":              choice(func(s *Settings) *bool { return &s.NATExcludeHosts }, map[string]bool{"IPPoolsOnly": false, "IPPoolsAndHostIPs": true}),
 	"iptablesnatoutgoinginterfacefilter": text(func(s *Settings) *string { return &s.NATOutgoingInterfaceFilter }),
-	"ipinipenabled":                      {set: setIPIP},
+	"ipinipenabled":                      {set: optionalBool(func(s *Settings) **bool { return &s.IPIPConfigured })},
 	"ipiniptunneladdr":                   addr(func(s *Settings) *netip.Addr { return &s.IPIPTunnelAddr }, packet.IPv4),
 	"ipv4vxlantunneladdr":                addr(func(s *Settings) *netip.Addr { return &s.VXLANTunnelAddr }, packet.IPv4),
 	"ipv6vxlantunneladdr":                addr(func(s *Settings) *netip.Addr { return &s.VXLANTunnelAddr6 }, packet.IPv6),
+	"vxlanenabled":                       {set: optionalBool(func(s *Settings) **bool { return &s.VXLANConfigured })},
 	"vxlanport":                          port(func(s *Settings) *uint16 { return &s.VXLANPort }),
 	"allowvxlanpacketsfromworkloads":     flag(func(s *Settings) *bool { return &s.AllowVXLANFromWorkloads }),
 	"allowipippacketsfromworkloads":      flag(func(s *Settings) *bool { return &s.AllowIPIPFromWorkloads }),
@@ -366,13 +368,15 @@ func setNATPortRange(s *Settings, v string) string {
 	return ""
 }
 
-func setIPIP(s *Settings, v string) string {
-	b, ok := parseBool(v)
-	if !ok {
-		return "true or false"
+func optionalBool(field func(*Settings) **bool) func(*Settings, string) string {
+	return func(s *Settings, v string) string {
+		b, ok := parseBool(v)
+		if !ok {
+			return "true or false"
+		}
+		*field(s) = &b
+		return ""
 	}
-	s.IPIPConfigured = &b
-	return ""
 }
 
 func setExternalNodes(s *Settings, v string) string {

@@ -65,8 +65,9 @@ type Settings struct {
 	// settings or from the pools). IPIPTunnelAddr and VXLANTunnelAddr(v6) are the
 	// addresses of this node's tunnel devices; invalid when none.
 	IPIP, VXLAN, VXLANv6 bool
-	// IPIPConfigured is what ipipEnabled says itself; nil when not set.
-	IPIPConfigured                    *bool
+	// IPIPConfigured and VXLANConfigured are what ipipEnabled and vxlanEnabled say
+	// themselves; nil when not set.
+	IPIPConfigured, VXLANConfigured   *bool
 	IPIPTunnelAddr                    netip.Addr
 	VXLANTunnelAddr, VXLANTunnelAddr6 netip.Addr
 	VXLANPort                         uint16
@@ -104,6 +105,10 @@ type Settings struct {
 	// SpoofingAllowed is workloadSourceSpoofing Any. Without it an endpoint that asks
 	// for spoofed prefixes is treated as missing.
 	SpoofingAllowed bool
+
+	// SuppressOverlaps says that sets of networks leave out what a wider member
+	// covers: so it is unless nftablesMode is Disabled.
+	SuppressOverlaps bool
 
 	MaxIPSetSize uint32
 }

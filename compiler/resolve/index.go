@@ -1,0 +1,127 @@
+package resolve
+
+import (
+	"net/netip"
+
+	"tortie/compiler/calico"
+	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
+	"tortie/dataplane/packet"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// Index is a cluster prepared for resolving nodes: labels classified, tiers and
+// policies in order, selectors parsed once. It is read-only after New, but for a
+// cache of parsed selectors, so nodes are resolved one at a time.
+type Index struct {
+	snapshot  *cluster.Snapshot
+	model     *cluster.Model
+	labels    *labelIndex
+	items     []item
+	tiers     []orderedTier
+	selectors *selectors
+	slices    map[string][]*discoveryv1.EndpointSlice
+	profiles  map[string]*cluster.Sourced[calico.Profile]
+}
+
+// New prepares a cluster.
+func New(s *cluster.Snapshot, m *cluster.Model) *Index {
+	x := &Index{
+		snapshot: s, model: m,
+		labels:    newLabelIndex(m.Profiles),
+		tiers:     orderTiers(m.Tiers, m.Policies),
+		selectors: &selectors{byText: map[string]*compiled{}},
+		slices:    map[string][]*discoveryv1.EndpointSlice{},
+		profiles:  map[string]*cluster.Sourced[calico.Profile]{},
+	}
+	x.items = itemsOf(m, x.labels)
+	for _, o := range s.EndpointSlices {
+		if svc := o.Object.Labels["kubernetes.io/service-name"]; svc != "" {
+			name := o.Object.Namespace + "/" + svc
+			x.slices[name] = append(x.slices[name], o.Object)
+		}
+	}
+	for i := range m.Profiles {
+		x.profiles[m.Profiles[i].Value.Name] = &m.Profiles[i]
+	}
+	return x
+}
+
+// NodeOptions say what the cluster's objects do not: Felix's environment, the
+// node's interfaces, and whether kube-proxy there runs in IPVS mode.
+type NodeOptions struct {
+	Env        Config
+	Interfaces []Interface
+	IPVS       bool
+}
+
+// Node resolves one node. Findings are about objects that Felix would ignore or
+// refuse.
+func (x *Index) Node(name string, opt NodeOptions) (*View, diag.List) {
+	n := &nodeResolver{index: x, name: name, scanner: &scanner{selectors: x.selectors, sets: map[string]*setSpec{}}}
+	n.view = &View{Hostname: name, Interfaces: opt.Interfaces}
+	n.settings(opt)
+	n.workloads()
+	n.hosts()
+	n.policies()
+	n.profiles()
+	for _, s := range sortedSpecs(n.scanner.sets) {
+		n.view.IPSets = append(n.view.IPSets, x.members(s, n.view.Settings.SuppressOverlaps))
+	}
+	n.findings.Sort()
+	return n.view, n.findings
+}
+
+// nodeResolver gathers one node's view.
+type nodeResolver struct {
+	index    *Index
+	name     string
+	scanner  *scanner
+	view     *View
+	findings diag.List
+	// active are the policies that select a local endpoint; wanted are the
+	// profiles that local endpoints name, in order of first use.
+	active map[calico.PolicyID]bool
+	wanted map[string]bool
+}
+
+// findNode returns the model's node, or nil.
+func (x *Index) findNode(name string) *calico.Node {
+	for i := range x.model.Nodes {
+		if x.model.Nodes[i].Value.Name == name {
+			return &x.model.Nodes[i].Value
+		}
+	}
+	return nil
+}
+
+// nodeAddrs returns a node's own addresses: those of its BGP settings, else its
+// first internal address of the family (libcalico-go's felix node processor).
+func nodeAddrs(n *calico.Node) (v4, v6 netip.Addr) {
+	if b := n.Spec.BGP; b != nil {
+		v4, v6 = addrOf(b.IPv4Address), addrOf(b.IPv6Address)
+	}
+	for _, a := range n.Spec.Addresses {
+		if a.Type != "InternalIP" {
+			continue
+		}
+		addr := addrOf(a.Address)
+		switch {
+		case packet.FamilyOf(addr) == packet.IPv4 && !v4.IsValid():
+			v4 = addr
+		case packet.FamilyOf(addr) == packet.IPv6 && !v6.IsValid():
+			v6 = addr
+		}
+	}
+	return v4, v6
+}
+
+// addrOf reads an address, or the address part of a CIDR; invalid if neither.
+func addrOf(s string) netip.Addr {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p.Addr()
+	}
+	a, _ := netip.ParseAddr(s)
+	return a
+}

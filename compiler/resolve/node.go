@@ -1,0 +1,190 @@
+package resolve
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"sort"
+	"strconv"
+	"strings"
+
+	"tortie/compiler/diag"
+	"tortie/dataplane/packet"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+)
+
+// settings merges Felix's configuration and what the node and the pools say of
+// tunnels.
+func (n *nodeResolver) settings(opt NodeOptions) {
+	var sources []Config
+	for _, want := range []string{"default", "node." + n.name} {
+		for _, o := range n.index.snapshot.FelixConfigurations {
+			if o.Object.Name == want {
+				sources = append(sources, FelixConfig(&o.Object.Spec))
+			}
+		}
+	}
+	s, problems := ParseSettings(append(sources, opt.Env)...)
+	for _, p := range problems {
+		n.findings.Add(problemFinding(p))
+	}
+	s.IPVS = opt.IPVS
+	n.view.Settings = s
+	n.pools()
+	n.nodes()
+	n.loopCIDRs()
+}
+
+func problemFinding(p ConfigProblem) diag.Finding {
+	f := diag.Finding{Code: "felix/bad-setting", Severity: diag.Warning, Message: p.String(), Hint: "Felix takes its default instead"}
+	if p.Fatal {
+		f.Severity, f.Hint = diag.Error, "Felix does not start with this value"
+	}
+	return f
+}
+
+// FelixConfig gives the fields of a FelixConfiguration as raw parameters, lists
+// joined as FELIX_… variables have them.
+func FelixConfig(spec *v3.FelixConfigurationSpec) Config {
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return nil
+	}
+	var fields map[string]any
+	if json.Unmarshal(data, &fields) != nil {
+		return nil
+	}
+	c := Config{}
+	for name, value := range fields {
+		c[strings.ToLower(name)] = rawParam(value)
+	}
+	// An empty list of failsafe ports means none; omitempty hides it.
+	if spec.FailsafeInboundHostPorts != nil && len(*spec.FailsafeInboundHostPorts) == 0 {
+		c["failsafeinboundhostports"] = "none"
+	}
+	if spec.FailsafeOutboundHostPorts != nil && len(*spec.FailsafeOutboundHostPorts) == 0 {
+		c["failsafeoutboundhostports"] = "none"
+	}
+	return c
+}
+
+func rawParam(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = rawParam(e)
+		}
+		return strings.Join(parts, ",")
+	case map[string]any: // a failsafe port
+		text := fmt.Sprint(v["port"])
+		if net, ok := v["net"].(string); ok && net != "" {
+			if strings.Contains(net, ":") {
+				net = "[" + net + "]"
+			}
+			text = net + ":" + text
+		}
+		if proto, ok := v["protocol"].(string); ok && proto != "" {
+			return strings.ToLower(proto) + ":" + text
+		}
+		return "tcp:" + text
+	}
+	return fmt.Sprint(value)
+}
+
+// pools lists the pools and derives which encapsulation is on, as
+// felix/calc/encapsulation_resolver.go does: the configuration decides, else any
+// pool that uses it.
+func (n *nodeResolver) pools() {
+	s := &n.view.Settings
+	for _, o := range n.index.snapshot.IPPools {
+		spec := o.Object.Spec
+		cidr, err := netip.ParsePrefix(spec.CIDR)
+		if err != nil {
+			continue
+		}
+		pool := Pool{CIDR: cidr.Masked(), Masquerade: spec.NATOutgoing}
+		pool.LoadBalancerOnly = len(spec.AllowedUses) == 1 && spec.AllowedUses[0] == v3.IPPoolAllowedUseLoadBalancer
+		n.view.Pools = append(n.view.Pools, pool)
+		vxlan := spec.VXLANMode != "" && spec.VXLANMode != v3.VXLANModeNever
+		if packet.FamilyOf(cidr.Addr()) == packet.IPv6 {
+			s.VXLANv6 = s.VXLANv6 || vxlan
+			continue
+		}
+		s.VXLAN = s.VXLAN || vxlan
+		s.IPIP = s.IPIP || spec.IPIPMode != "" && spec.IPIPMode != v3.IPIPModeNever
+	}
+	if s.IPIPConfigured != nil {
+		s.IPIP = *s.IPIPConfigured
+	}
+	if s.VXLANConfigured != nil {
+		s.VXLAN, s.VXLANv6 = *s.VXLANConfigured, *s.VXLANConfigured
+	}
+	sort.Slice(n.view.Pools, func(i, j int) bool {
+		a, b := n.view.Pools[i].CIDR, n.view.Pools[j].CIDR
+		return a.Addr().Less(b.Addr()) || a.Addr() == b.Addr() && a.Bits() < b.Bits()
+	})
+}
+
+func (n *nodeResolver) nodes() {
+	for i := range n.index.model.Nodes {
+		node := &n.index.model.Nodes[i].Value
+		v4, v6 := nodeAddrs(node)
+		n.view.Nodes = append(n.view.Nodes, Node{Name: node.Name, IPv4: v4, IPv6: v6})
+		vtep := VTEP{Node: node.Name}
+		if addrOf(node.Spec.IPv4VXLANTunnelAddr).IsValid() {
+			vtep.ParentIPv4 = v4
+		}
+		if addrOf(node.Spec.IPv6VXLANTunnelAddr).IsValid() {
+			vtep.ParentIPv6 = v6
+		}
+		if vtep.ParentIPv4.IsValid() || vtep.ParentIPv6.IsValid() {
+			n.view.VTEPs = append(n.view.VTEPs, vtep)
+		}
+	}
+	own := n.index.findNode(n.name)
+	if own == nil {
+		return
+	}
+	s := &n.view.Settings
+	setIfValid(&s.VXLANTunnelAddr, addrOf(own.Spec.IPv4VXLANTunnelAddr))
+	setIfValid(&s.VXLANTunnelAddr6, addrOf(own.Spec.IPv6VXLANTunnelAddr))
+	if own.Spec.BGP != nil {
+		setIfValid(&s.IPIPTunnelAddr, addrOf(own.Spec.BGP.IPv4IPIPTunnelAddr))
+	}
+}
+
+func setIfValid(dst *netip.Addr, a netip.Addr) {
+	if a.IsValid() {
+		*dst = a
+	}
+}
+
+func (n *nodeResolver) loopCIDRs() {
+	for _, o := range n.index.snapshot.BGPConfigurations {
+		if o.Object.Name != "default" {
+			continue
+		}
+		spec := o.Object.Spec
+		var all []string
+		for _, b := range spec.ServiceClusterIPs {
+			all = append(all, b.CIDR)
+		}
+		for _, b := range spec.ServiceExternalIPs {
+			all = append(all, b.CIDR)
+		}
+		for _, b := range spec.ServiceLoadBalancerIPs {
+			all = append(all, b.CIDR)
+		}
+		for _, text := range all {
+			if p, err := netip.ParsePrefix(text); err == nil {
+				n.view.LoopCIDRs = append(n.view.LoopCIDRs, p.Masked())
+			}
+		}
+	}
+}
