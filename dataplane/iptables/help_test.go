@@ -13,11 +13,16 @@ func famOf(t nf.Table) packet.Family {
 	return packet.IPv4
 }
 
-// strip removes line numbers, which change when a text is written anew.
-func strip(t *nf.Table) {
+// strip returns the table without line numbers, which change when a text is
+// written anew.
+func strip(t nf.Table) nf.Table {
+	t.Chains = append([]nf.Chain(nil), t.Chains...)
 	for i := range t.Chains {
-		for j := range t.Chains[i].Rules {
-			t.Chains[i].Rules[j].Line = 0
+		c := &t.Chains[i]
+		c.Rules = append([]nf.Rule(nil), c.Rules...)
+		for j := range c.Rules {
+			c.Rules[j].Line = 0
 		}
 	}
+	return t
 }

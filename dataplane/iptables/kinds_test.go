@@ -84,7 +84,8 @@ var rows = []row{
 	{"-p tcp -j REDIRECT --to-ports 80", []nf.Stmt{tcp, nf.NAT{Kind: nf.Redirect, Port: 80, PortTo: 80}}},
 	{"-j NETMAP --to 10.1.0.0/16", []nf.Stmt{nf.NAT{Kind: nf.Netmap, Addr: addr4("10.1.0.0"), AddrTo: addr4("10.1.255.255")}}},
 	{"-j SET --add-set s src --exist --timeout 60", []nf.Stmt{nf.SetElement{Op: "add", Set: "s", Dirs: []nf.Dir{nf.Src}, Exist: true, Timeout: time.Minute}}},
-	{"-p tcp -j TCPMSS --clamp-mss-to-pmtu", []nf.Stmt{tcp, nf.Inert{Text: "TCPMSS --clamp-mss-to-pmtu"}}},
+	{"-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu", []nf.Stmt{tcp, nf.MatchL4{Proto: packet.ProtoTCP,
+		Flags: &nf.TCPFlagsTest{Mask: packet.SYN | packet.RST, Comp: packet.SYN}}, nf.Inert{Text: "TCPMSS --clamp-mss-to-pmtu"}}},
 }
 
 // notIptables are the kinds that only nftables has.
