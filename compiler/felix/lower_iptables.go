@@ -134,6 +134,9 @@ func (r *renderer) iptablesMatch(c cond) []nf.Stmt {
 		return []nf.Stmt{iptablesPort(c)}
 	case icmpIs:
 		return []nf.Stmt{r.iptablesICMP(c)}
+	case rateLimit:
+		r.checkLimit(c)
+		return []nf.Stmt{iptablesLimit(c)}
 	case addrLocal:
 		m := nf.MatchAddrType{LimitOut: c.limitOut}
 		if c.dir == nf.Src {
@@ -155,12 +158,6 @@ func iptablesState(c cond) []nf.Stmt {
 		return []nf.Stmt{nf.MatchConntrack{States: nf.CtDNAT, StatesInvert: c.not}}
 	case rpFailed:
 		return []nf.Stmt{nf.MatchRPFilter{ValidMark: true, Invert: true}}
-	case rateLimit:
-		burst := c.burst
-		if burst == 0 {
-			burst = defaultBurst
-		}
-		return []nf.Stmt{nf.MatchLimit{Rate: c.rate, Unit: c.unit, Burst: burst}}
 	case connLimit:
 		return []nf.Stmt{
 			nf.MatchProto{Proto: packet.ProtoTCP},

@@ -1,6 +1,7 @@
 package felix
 
 import (
+	"cmp"
 	"slices"
 
 	"tortie/compiler/resolve"
@@ -175,20 +176,31 @@ func nftPorts(c portIn) nf.Stmt {
 	for _, p := range mergePorts(c.ports) {
 		m.Values = append(m.Values, []nf.Datum{nf.RangeDatum(uint64(p.From), uint64(p.To))})
 	}
-	m.Anonymous = len(m.Values) > 1
+	m.Anonymous = len(c.ports) > 1
 	return m
 }
 
-// mergePorts sorts ports as nft does with the members of an anonymous set.
+// mergePorts sorts ports as nft does with the members of an anonymous set. A set
+// with any range is one of intervals, and nft joins those that touch.
 func mergePorts(in []resolve.PortRange) []resolve.PortRange {
-	out := slices.Clone(in)
-	slices.SortFunc(out, func(a, b resolve.PortRange) int {
-		if a.From != b.From {
-			return int(a.From) - int(b.From)
-		}
-		return int(a.To) - int(b.To)
+	sorted := slices.Clone(in)
+	slices.SortFunc(sorted, func(a, b resolve.PortRange) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 	})
-	return slices.Compact(out)
+	sorted = slices.Compact(sorted)
+	if !slices.ContainsFunc(sorted, func(p resolve.PortRange) bool { return p.From != p.To }) {
+		return sorted
+	}
+	out := sorted[:1]
+	for _, p := range sorted[1:] {
+		last := &out[len(out)-1]
+		if int(p.From) <= int(last.To)+1 {
+			last.To = max(last.To, p.To)
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 func (r *renderer) nftICMP(c icmpIs) []nf.Stmt {
