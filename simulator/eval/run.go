@@ -5,6 +5,9 @@ import (
 	"tortie/simulator/trace"
 )
 
+// maxGotos bounds the gotos of one packet in one base chain.
+const maxGotos = 1 << 16
+
 // Run walks a base chain for a packet.
 func (e *Engine) Run(id BaseID, c *Context) Result {
 	if id < 0 || int(id) >= len(e.chains) || c.Packet == nil {
@@ -24,7 +27,7 @@ func (e *Engine) Run(id BaseID, c *Context) Result {
 func (w *scratch) walk(base int32) {
 	depth := 0
 	at := frame{chain: base}
-	for {
+	for calls := 0; ; {
 		ch := &w.e.chains[at.chain]
 		out := ret
 		if int(at.rule) < len(ch.rules) {
@@ -48,6 +51,10 @@ func (w *scratch) walk(base int32) {
 			depth++
 			at = frame{chain: w.target}
 		case jumpOver:
+			if calls++; calls > maxGotos { // a loop, which the kernel refuses to load
+				w.res = Result{Verdict: Unknown, Rule: w.ref}
+				return
+			}
 			at = frame{chain: w.target}
 		case ret:
 			if depth == 0 {
