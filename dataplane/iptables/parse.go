@@ -142,15 +142,25 @@ func (r *reader) tableLines() []string {
 func declaredChains(lines []string) map[nf.ChainName]bool {
 	chains := map[nf.ChainName]bool{}
 	for _, l := range lines {
-		f := strings.Fields(l)
-		switch {
-		case len(f) >= 2 && f[0] == "-N":
-			chains[nf.ChainName(f[1])] = true
-		case len(f) >= 2 && len(f[0]) > 1 && f[0][0] == ':':
-			chains[nf.ChainName(f[0][1:])] = true
+		l = strings.Trim(strings.TrimSuffix(l, "\r"), " \t")
+		name := ""
+		if in, ok := strings.CutPrefix(l, ":"); ok {
+			if toks, _ := tokenize(in, 0); len(toks) == 2 || len(toks) == 3 {
+				name = toks[0].text
+			}
+		} else if toks, _ := tokenize(l, 0); len(toks) == 2 && toks[0].is("-N") {
+			name = toks[1].text
+		}
+		if chainName(name) {
+			chains[nf.ChainName(name)] = true
 		}
 	}
 	return chains
+}
+
+// chainName reports whether a chain can have that name.
+func chainName(s string) bool {
+	return s != "" && !strings.ContainsAny(s[:1], "-!:*#") && !strings.ContainsAny(s, "\"'\\ \t")
 }
 
 func (r *reader) table() *nf.Table { return &r.tables[len(r.tables)-1] }
@@ -185,17 +195,15 @@ func (r *reader) newChain(name, policy token) *nf.Chain {
 	case tb.FindChain(n) != nil:
 		r.fail(name, "import/duplicate-chain", "chain %q: expected it once in table %s", n, tb.Name)
 		return nil
-	case strings.ContainsAny(name.text, "\"'\\") || strings.ContainsAny(name.text[:1], "-!:*#"):
+	case !chainName(name.text):
 		r.fail(name, "import/unreadable-line", "chain %q: expected a chain's name", n)
 		return nil
 	case builtin && policy.text == "DROP":
 		base.Policy = nf.PolicyDrop
 	case builtin && policy.text != "ACCEPT":
 		r.fail(policy, "import/unreadable-line", "policy %q of chain %s: expected ACCEPT or DROP", policy.text, n)
-		return nil
 	case !builtin && policy.text != "-":
 		r.fail(policy, "import/unreadable-line", "policy %q of chain %s: expected \"-\", since table %s has no such built-in chain", policy.text, n, tb.Name)
-		return nil
 	}
 	c := nf.Chain{Name: n}
 	if builtin {
