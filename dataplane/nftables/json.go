@@ -13,8 +13,9 @@ import (
 
 // ParseJSON reads the output of "nft -j list ruleset". Each object is put into
 // nft's text and read by Parse, so that both forms mean the same. What nft 1.0.6
-// leaves out of its JSON is missing: comments of tables and chains, and the flag
-// "dynamic" of a set that no rule adds to. Opaque texts are JSON.
+// leaves out of its JSON is missing: comments of tables and chains, devices of
+// chains, auto-merge, parts of seconds, and the flag "dynamic" of a set that no
+// rule adds to. Texts of opaque objects and statements may be JSON.
 func ParseJSON(file string, data []byte) ([]nf.Table, diag.List) {
 	r := &jsonReader{file: file, data: data, tables: map[string]*jsonTable{}}
 	if err := r.read(); err != nil {
@@ -228,6 +229,13 @@ func (r *jsonReader) chain(t *jsonTable, m map[string]any) {
 	dev := ""
 	if d := list(m["dev"]); len(d) > 0 {
 		dev = " device " + jsonQuote(strings.Join(d, ","))
+	}
+	if dev == "" && str(m["family"]) == "netdev" {
+		r.found.Add(diag.Finding{
+			Code: codeObject, Severity: diag.Warning, Span: diag.Span{File: r.file, Start: r.pos, End: r.pos},
+			Message: fmt.Sprintf("the JSON does not name the device of chain %q", name),
+			Hint:    `nft 1.0.6 leaves it out; use the text of "nft list ruleset"`,
+		})
 	}
 	c.lines = append(c.lines, r.line(fmt.Sprintf("type %s hook %s%s priority %s", str(m["type"]), str(m["hook"]), dev, str(m["prio"]))))
 	if p := str(m["policy"]); p != "" {

@@ -156,6 +156,20 @@ func (p *parser) source(toks []token) string {
 	return p.text[toks[0].pos.Byte:toks[len(toks)-1].end]
 }
 
+// sourceBare is the text of the tokens without comments, which hold handles.
+func (p *parser) sourceBare(toks []token) string {
+	var b strings.Builder
+	from := toks[0].pos.Byte
+	for _, t := range toks {
+		if t.kind == tokComment {
+			b.WriteString(strings.TrimRight(p.text[from:t.pos.Byte], " \t"))
+			from = t.end
+		}
+	}
+	b.WriteString(p.text[from:max(from, toks[len(toks)-1].end)])
+	return strings.TrimSpace(b.String())
+}
+
 func (p *parser) span(toks []token) diag.Span {
 	s := diag.Span{File: p.file}
 	if len(toks) > 0 {

@@ -18,6 +18,9 @@ func parseKeyed(c *cursor, fam nf.Family) (nf.Stmt, error) {
 	if c.accept("vmap") {
 		return parseVMap(c, keys)
 	}
+	if c.peek().is("set") {
+		return nil, c.unmodelled()
+	}
 	mask, err := parseMask(c, keys)
 	if err != nil {
 		return nil, err

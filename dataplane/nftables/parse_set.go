@@ -34,6 +34,7 @@ func (p *parser) set(t *nf.Table) {
 	if !closed {
 		p.unreadable(head, &failure{pos: p.peek().pos, got: "end of file", want: `"}" of the set`})
 	}
+	s.HasTimeout = s.HasTimeout || s.Timeout > 0 // nft leaves out the flag then
 	if opaque {
 		p.addOpaque(t, p.toks[start:p.i])
 		return

@@ -82,7 +82,7 @@ func (p *parser) addOpaque(t *nf.Table, toks []token) {
 		p.next()
 		return
 	}
-	text := p.source(toks)
+	text := p.sourceBare(toks)
 	t.Opaque = append(t.Opaque, text)
 	p.add(codeObject, diag.Warning, p.span(toks), "%q is kept but not modelled", oneLine(text))
 }

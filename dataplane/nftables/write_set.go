@@ -67,6 +67,9 @@ func typeTuple(types []nf.DataType) string {
 }
 
 func flagsText(s *nf.Set) string {
+	if s.Timeout > 0 && !s.Constant && !s.Dynamic && !s.Interval {
+		return ""
+	}
 	var on []string
 	for _, f := range []struct {
 		on   bool
