@@ -62,11 +62,11 @@ func TestRun_HotdropOfATCPFragmentAtOffsetOne(t *testing.T) {
 	}
 }
 
-func TestRun_EndlessJumpsDrop(t *testing.T) {
+func TestRun_EndlessJumpsAreUnknown(t *testing.T) {
 	rs := ruleset(nf.IptablesLegacy, body(nf.Jump{Chain: "loop"}))
 	rs.Tables[0].Chains = append(rs.Tables[0].Chains, nf.Chain{Name: "loop", Rules: []nf.Rule{body(nf.Jump{Chain: "loop"})}})
-	if got := run(t, rs, context(tcpPacket())); got.Verdict != eval.Drop {
-		t.Errorf("got %s, want drop", got.Verdict)
+	if got := run(t, rs, context(tcpPacket())); got.Verdict != eval.Unknown {
+		t.Errorf("got %s, want unknown", got.Verdict)
 	}
 }
 

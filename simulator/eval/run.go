@@ -43,8 +43,8 @@ func (w *scratch) walk(base int32) {
 			w.res = Result{Verdict: Unknown, Rule: w.ref}
 			return
 		case jump:
-			if depth == len(w.stack) {
-				w.res = Result{Verdict: Drop, Rule: w.ref}
+			if depth == len(w.stack) { // deeper than any ruleset that was loaded
+				w.res = Result{Verdict: Unknown, Rule: w.ref}
 				return
 			}
 			w.stack[depth] = at
