@@ -103,3 +103,21 @@ func TestRun_RecordsRules(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// Statements that no codec would write must not panic, whatever the packet.
+func TestRun_ZeroStatementsDoNotPanic(t *testing.T) {
+	packets := []*packet.Packet{tcpPacket(), echoPacket(), {}, {Proto: packet.ProtoTCP, Truncated: true}}
+	for _, k := range nf.Kinds() {
+		for _, b := range []nf.Backend{nf.NFTables, nf.IptablesLegacy} {
+			e := eval.New(ruleset(b, body(k, nf.Accept{})))
+			id := e.Hook(packet.IPv4, nf.Forward)[0].ID
+			for _, p := range packets {
+				q := *p
+				c := &eval.Context{Packet: &q, Hook: nf.Forward, Rec: &trace.Recorder{All: true}}
+				if got := e.Run(id, c); got.Verdict == eval.Undecided {
+					t.Errorf("%s: undecided", nf.KindName(k))
+				}
+			}
+		}
+	}
+}
