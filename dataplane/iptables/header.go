@@ -125,7 +125,7 @@ func (r *ruleReader) iface(to *nf.Stmt, d nf.Dir, t token, inv bool) error {
 		return expected(t, "%s once", t.text)
 	}
 	name, wild := strings.CutSuffix(v.text, "+")
-	if len(v.text) > 15 || v.text == "" || strings.ContainsAny(v.text, " \t/") {
+	if len(v.text) > 15 || v.text == "" || strings.ContainsAny(v.text, " \t\r/") {
 		return expected(v, "an interface name of at most 15 bytes")
 	}
 	*to = nf.MatchIface{Dir: d, Name: name, Wildcard: wild, Invert: inv}

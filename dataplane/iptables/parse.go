@@ -69,8 +69,8 @@ func (r *reader) fail(t token, code, format string, args ...any) {
 }
 
 func (r *reader) readLine(l string) {
-	start := len(l) - len(strings.TrimLeft(l, " \t"))
-	l = strings.TrimRight(l, " \t")
+	start := len(l) - len(strings.TrimLeft(l, " \t\r"))
+	l = strings.TrimRight(l, " \t\r")
 	if start >= len(l) {
 		return
 	}
@@ -142,7 +142,7 @@ func (r *reader) tableLines() []string {
 func declaredChains(lines []string) map[nf.ChainName]bool {
 	chains := map[nf.ChainName]bool{}
 	for _, l := range lines {
-		l = strings.Trim(strings.TrimSuffix(l, "\r"), " \t")
+		l = strings.Trim(l, " \t\r")
 		name := ""
 		if in, ok := strings.CutPrefix(l, ":"); ok {
 			if toks, _ := tokenize(in, 0); len(toks) == 2 || len(toks) == 3 {
@@ -160,7 +160,7 @@ func declaredChains(lines []string) map[nf.ChainName]bool {
 
 // chainName reports whether a chain can have that name.
 func chainName(s string) bool {
-	return s != "" && !strings.ContainsAny(s[:1], "-!:*#") && !strings.ContainsAny(s, "\"'\\ \t")
+	return s != "" && !strings.ContainsAny(s[:1], "-!:*#") && !strings.ContainsAny(s, "\"'\\ \t\r")
 }
 
 func (r *reader) table() *nf.Table { return &r.tables[len(r.tables)-1] }

@@ -59,7 +59,7 @@ func nextToken(line string, i int) (token, bool) {
 	return t, !open
 }
 
-func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
 
 // quote prints a string option as iptables-save does: bare when it is made of
 // letters, digits, "_" and "-" only, otherwise in double quotes.
@@ -76,7 +76,7 @@ func quote(s string) string {
 // word prints a name (of an interface, a set) bare if it reads back as one
 // word, otherwise quoted.
 func word(s string) string {
-	if s == "" || s[0] == '-' || s[0] == '!' || strings.ContainsAny(s, " \t\"'\\") {
+	if s == "" || s[0] == '-' || s[0] == '!' || strings.ContainsAny(s, " \t\r\"'\\") {
 		return quote(s)
 	}
 	return s
