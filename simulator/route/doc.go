@@ -17,7 +17,9 @@
 // usable next hop is taken and Result.Multipath says so. What is not modelled (an
 // unknown selector of a rule, multicast membership) yields Result.Unknown.
 //
-// Missing sysctls have the kernel's defaults; missing policy routing rules are
+// Missing sysctls have the kernel's defaults, but forwarding: when the sysctls do
+// not speak of it in a family at all, it is supposed to be on, which callers
+// learn from AssumesForwarding and should say. Missing policy routing rules are
 // the three (IPv6: two) default ones; a missing table local is derived from the
 // links' addresses.
 package route

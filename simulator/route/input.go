@@ -63,7 +63,20 @@ func (t *Tables) input4(f *Flow, d *link) Result {
 	case res.Type != host.RouteUnicast:
 		return Result{Err: MartianDest}
 	}
-	return t.validated(f, d, res.Dev, res)
+	res = t.validated(f, d, res.Dev, res)
+	res.Redirect = res.Err == OK && res.Unknown == "" && res.Dev == d.Name && t.redirects(f, d)
+	return res
+}
+
+// redirects reports whether a packet that turns round on a link makes the host
+// send an ICMP redirect: its source must be a direct neighbour (__mkroute_input).
+func (t *Tables) redirects(f *Flow, d *link) bool {
+	if !d.sendRedirects || !d.sharedMedia {
+		return false
+	}
+	q := t.reverse(f, d, d.Name)
+	res := t.lookup(&q)
+	return res.Err == OK && res.Unknown == "" && res.Type == host.RouteUnicast && !res.Via.IsValid() && usesDev(res.Route, d.Name)
 }
 
 // validated is the route, or the error of the check of the source.

@@ -78,6 +78,9 @@ type Result struct {
 	// Multipath says that the route has several usable next hops, of which the
 	// first was taken.
 	Multipath bool
+	// Redirect says that the host tells the sender of a better way, because the
+	// packet leaves by the link it came in by (RTCF_DOREDIRECT).
+	Redirect bool
 }
 
 // NextHop is the address that the packet is handed to on the link.

@@ -14,6 +14,8 @@ type Tables struct {
 	order  []*link
 	owners map[netip.Addr]*link
 	lo     host.LinkName
+	// assumed4 and assumed6 say that forwarding is supposed, not known.
+	assumed4, assumed6 bool
 }
 
 // family is what is kept per IP family.
@@ -29,19 +31,20 @@ type family struct {
 // those of "all".
 type link struct {
 	*host.Link
-	forward4, forward6 bool
-	rpFilter           int
-	routeLocalnet      bool
-	acceptLocal        bool
-	srcValidMark       bool
-	sendRedirects      bool
-	bcForward          bool
-	hasAddr4, hasAddr6 bool
+	forward4, forward6     bool
+	rpFilter               int
+	routeLocalnet          bool
+	acceptLocal            bool
+	srcValidMark           bool
+	sendRedirects          bool
+	bcForward, sharedMedia bool
+	hasAddr4, hasAddr6     bool
 }
 
 // New compiles the routing data of a node. The state must not change afterwards.
 func New(s *host.State) *Tables {
-	t := &Tables{links: map[host.LinkName]*link{}, owners: map[netip.Addr]*link{}, lo: "lo"}
+	t := &Tables{links: map[host.LinkName]*link{}, owners: map[netip.Addr]*link{}, lo: "lo",
+		assumed4: !knowsForwarding(s.Sysctls, "ipv4"), assumed6: !knowsForwarding(s.Sysctls, "ipv6")}
 	for i := range s.Links {
 		t.addLink(s, &s.Links[i])
 	}
@@ -159,4 +162,13 @@ func (t *Tables) Forwards(n host.LinkName, fam packet.Family) bool {
 		return l.forward4
 	}
 	return l.forward6
+}
+
+// AssumesForwarding reports whether the sysctls say nothing about forwarding in
+// the family; it is then supposed to be on.
+func (t *Tables) AssumesForwarding(fam packet.Family) bool {
+	if fam == packet.IPv4 {
+		return t.assumed4
+	}
+	return t.assumed6
 }

@@ -2,6 +2,7 @@ package walk
 
 import (
 	"net/netip"
+	"time"
 	"tortie/dataplane/host"
 
 	"tortie/dataplane/nf"
@@ -44,10 +45,47 @@ func (n *node) icmpUnreach(f *flight, code4, code6 uint8, v6 bool) {
 	n.icmpAnswer(f, icmpError{packet.ProtoICMP, 3, code4})
 }
 
+// The pace of redirects (ip_rt_send_redirect) and of the ICMP errors that
+// icmp_ratemask names.
+const (
+	redirectLoad    = 20 * time.Millisecond
+	redirectSilence = redirectLoad << 10
+	redirectNumber  = 9
+	icmpRateLimit   = time.Second
+)
+
+// redirect tells the source of a packet that leaves by the link it came in by to
+// go there itself (ip_rt_send_redirect).
+func (n *node) redirect(f *flight) {
+	now, p := n.w.now, n.peers[f.p.Src]
+	if p.sent > 0 && now > p.last+redirectSilence {
+		p.sent = 0
+	}
+	switch {
+	case p.sent >= redirectNumber:
+		p.last = now
+	case p.sent == 0 || now > p.last+redirectLoad<<p.sent:
+		n.icmpAnswer(f, icmpError{packet.ProtoICMP, 5, 1})
+		p.last, p.sent = now, p.sent+1
+	}
+	n.peers[f.p.Src] = p
+}
+
+// limited reports whether an ICMP error is held back: a redirect to the same
+// address empties the bucket that it shares with the errors of icmp_ratemask.
+// That bucket's own limit, a burst of six, is not modelled.
+func (n *node) limited(f *flight, e icmpError) bool {
+	if e.proto != packet.ProtoICMP || e.typ == 5 || e.typ == 3 && e.code == 4 {
+		return false
+	}
+	p, ok := n.peers[f.p.Src]
+	return ok && p.sent > 0 && n.w.now < p.last+icmpRateLimit
+}
+
 // icmpAnswer sends an ICMP error about the packet to its source (icmp_send,
 // icmp6_send), unless it is one itself or not meant for one host.
 func (n *node) icmpAnswer(f *flight, e icmpError) {
-	if !mayAnswer(f, e) {
+	if !mayAnswer(f, e) || n.limited(f, e) {
 		return
 	}
 	quoted := f.p

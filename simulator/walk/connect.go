@@ -55,6 +55,7 @@ func (w *Walker) Connect(r Request) trace.Connection {
 	}
 	d.exchange()
 	d.conntrack()
+	d.out.Notes = append(d.out.Notes, w.notes...)
 	return d.out
 }
 

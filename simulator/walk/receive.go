@@ -148,11 +148,26 @@ func (n *node) forward(f *flight) {
 		return
 	}
 	f.p.TTL--
+	if f.dst.Redirect {
+		n.redirect(f)
+	}
+	n.noteForwarding(f)
 	f.ctx.Out = n.iface(f.dst.Dev)
 	if !n.hook(nf.Forward, f) {
 		return
 	}
 	n.postRouting(f)
+}
+
+var forwardingNotes = map[packet.Family]string{
+	packet.IPv4: "IPv4 forwarding is supposed to be on: no sysctl of it is known",
+	packet.IPv6: "IPv6 forwarding is supposed to be on: no sysctl of it is known",
+}
+
+func (n *node) noteForwarding(f *flight) {
+	if fam := f.p.Family(); n.routes.AssumesForwarding(fam) {
+		n.w.assume(forwardingNotes[fam])
+	}
 }
 
 func (n *node) mayForward6(f *flight) bool {

@@ -2,6 +2,7 @@ package walk
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"tortie/dataplane/host"
@@ -36,6 +37,8 @@ type Walker struct {
 	free   []*flight
 	// ends are the addresses of the fleet's endpoints.
 	ends map[netip.Addr]*host.Endpoint
+	// notes are what was assumed, each once.
+	notes []string
 }
 
 // node is one host, compiled.
@@ -50,7 +53,15 @@ type node struct {
 	plan6  plan
 	ifaces map[host.LinkName]eval.Iface
 	counts map[countKey][]conntrack.Tuple
+	peers  map[netip.Addr]peer
 	ttl    uint8
+}
+
+// peer is what a host remembers of redirects sent to an address (struct
+// inet_peer).
+type peer struct {
+	sent int
+	last time.Duration
 }
 
 // New compiles a fleet, which must not change afterwards.
@@ -77,7 +88,7 @@ func NewHost(s *host.State, o Options) *Walker {
 func newNode(w *Walker, s *host.State) *node {
 	n := &node{w: w, state: s, routes: route.New(s), eng: eval.New(&s.Ruleset),
 		ct: conntrack.NewTable(conntrackConfig(s, w.opts)), ifaces: map[host.LinkName]eval.Iface{},
-		counts: map[countKey][]conntrack.Tuple{}, ttl: 64}
+		counts: map[countKey][]conntrack.Tuple{}, peers: map[netip.Addr]peer{}, ttl: 64}
 	for i := range s.Links {
 		l := &s.Links[i]
 		n.ifaces[l.Name] = eval.Iface{Name: string(l.Name), Index: linkIndex(l, i)}
@@ -126,6 +137,14 @@ func (w *Walker) Reset() {
 		n.ct.Flush()
 		n.mem = eval.State{}
 		clear(n.counts)
+		clear(n.peers)
+	}
+}
+
+// assume notes what had to be supposed.
+func (w *Walker) assume(text string) {
+	if !slices.Contains(w.notes, text) {
+		w.notes = append(w.notes, text)
 	}
 }
 
