@@ -170,6 +170,9 @@ func parseKey(c *cursor, fam nf.Family) (typedKey, error) {
 		if len(words) < n || spec == nil {
 			continue
 		}
+		if pf := familyOf(fam); pf != 0 && spec.fam != 0 && spec.fam != pf {
+			return typedKey{}, c.unmodelled()
+		}
 		c.i += n
 		return spec.typed(fam), nil
 	}

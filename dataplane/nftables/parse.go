@@ -100,6 +100,8 @@ func (p *parser) line() []token {
 		case depth == 0 && (t.kind == tokNewline || t.is(";")):
 			p.next()
 			return p.withComment(t, toks)
+		case t.kind == tokNewline && !p.joins(toks):
+			return p.firstLine(start)
 		case t.kind == tokNewline:
 			p.next()
 			continue
@@ -112,6 +114,13 @@ func (p *parser) line() []token {
 		}
 		toks = append(toks, p.next())
 	}
+}
+
+// joins reports whether the lines at this newline belong to one list: nft breaks
+// lists behind commas.
+func (p *parser) joins(toks []token) bool {
+	last := toks[len(toks)-1]
+	return last.is(",") || last.is("{") || p.toks[p.i+1].is("}")
 }
 
 // withComment takes the comment behind a semicolon, which may hold a handle.

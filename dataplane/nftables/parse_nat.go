@@ -22,8 +22,11 @@ func parseNAT(c *cursor, fam nf.Family, kind nf.NATKind) (nf.Stmt, error) {
 	case "prefix", "interval", "addr":
 		return nil, c.unmodelled()
 	}
-	if pf == 0 {
-		pf = familyOf(fam)
+	switch own := familyOf(fam); {
+	case pf == 0:
+		pf = own
+	case own != 0 && own != pf:
+		return nil, c.unmodelled()
 	}
 	var err error
 	if c.accept("to") {
