@@ -142,6 +142,7 @@ func (r *renderer) render() layers {
 	r.policies(&l)
 	r.workloads(&l)
 	r.hostEndpoints(&l)
+	r.checkRejects(&l)
 	return l
 }
 
