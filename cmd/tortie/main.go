@@ -69,6 +69,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	_ = root
+	root.AddCommand(newTrace())
 	return root
 }

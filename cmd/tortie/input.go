@@ -1,0 +1,240 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
+	"tortie/compiler/link"
+	"tortie/compiler/resolve"
+	"tortie/dataplane/dump"
+	"tortie/dataplane/host"
+
+	"github.com/spf13/cobra"
+)
+
+// inputFlags are the flags by which every command takes its input.
+type inputFlags struct {
+	filenames []string
+	nodeDumps []string
+	felixEnv  []string
+	dataplane string
+	lenient   bool
+	stored    bool
+	verbose   bool
+}
+
+func (in *inputFlags) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVarP(&in.filenames, "filename", "f", nil, "file or folder of Calico and Kubernetes objects, or - for standard input (repeatable)")
+	f.StringArrayVar(&in.felixEnv, "felix-env", nil, "KEY=VALUE of Felix's environment, as FELIX_LOGPREFIX=x (repeatable)")
+	f.StringVar(&in.dataplane, "dataplane", "", "iptables or nftables, whatever the configuration says")
+	f.BoolVar(&in.lenient, "lenient", false, "unknown fields are warnings")
+	f.BoolVar(&in.stored, "stored", false, "policies without types are as stored in a cluster: they govern both directions")
+	f.BoolVarP(&in.verbose, "verbose", "v", false, "list what was read and what was left alone")
+}
+
+func (in *inputFlags) registerNodeDump(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&in.nodeDumps, "node-dump", nil, "NODE=DIR or NODE=FILE,FILE…: captures of a real node, in place of the modelled one (repeatable)")
+}
+
+// loaded is what the input gave.
+type loaded struct {
+	snapshot *cluster.Snapshot
+	linker   *link.Linker
+	findings diag.List
+	texts    map[string][]byte
+}
+
+// source yields the text of an input file for excerpts.
+func (l *loaded) source(file string) []byte { return l.texts[file] }
+
+// report writes the findings to stderr and fails when one is an error.
+func (l *loaded) report(cmd *cobra.Command) error {
+	l.findings.Sort()
+	l.findings.WriteText(cmd.ErrOrStderr(), l.source, 50)
+	if l.findings.HasErrors() {
+		return &exitError{exitUsage, "the input has errors; nothing was done"}
+	}
+	return nil
+}
+
+// readObjects reads -f into a snapshot; nil without -f.
+func (in *inputFlags) readObjects(cmd *cobra.Command, l *loaded) error {
+	if len(in.filenames) == 0 {
+		return nil
+	}
+	var files []cluster.File
+	for _, name := range in.filenames {
+		more, err := readInput(name, cmd.InOrStdin())
+		if err != nil {
+			return usageError("%v", err)
+		}
+		files = append(files, more...)
+	}
+	for _, f := range files {
+		l.texts[f.Name] = f.Data
+	}
+	var findings diag.List
+	l.snapshot, findings = cluster.Read(files, cluster.Options{Lenient: in.lenient, Stored: in.stored})
+	l.findings = append(l.findings, findings...)
+	if in.verbose {
+		for _, o := range l.snapshot.Others {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s %s is left alone\n", o.Span(), o.APIVersion, o.Kind)
+		}
+	}
+	return nil
+}
+
+// readInput reads a file, a folder's YAML and JSON files in order of their
+// paths, or standard input.
+func readInput(name string, stdin io.Reader) ([]cluster.File, error) {
+	if name == "-" {
+		data, err := io.ReadAll(stdin)
+		return []cluster.File{{Name: "-", Data: data}}, err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		data, err := os.ReadFile(name)
+		return []cluster.File{{Name: name, Data: data}}, err
+	}
+	var files []cluster.File
+	err = filepath.WalkDir(name, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		switch filepath.Ext(p) {
+		case ".yaml", ".yml", ".json":
+			data, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			files = append(files, cluster.File{Name: p, Data: data})
+		}
+		return nil
+	})
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s: no .yaml, .yml or .json files", name)
+	}
+	return files, err
+}
+
+// newLinker makes the linker over what was read.
+func (in *inputFlags) newLinker(l *loaded) error {
+	opt := link.Options{}
+	switch in.dataplane {
+	case "":
+	case "iptables":
+		opt.Iptables = true
+	case "nftables":
+		opt.NFTables = true
+	default:
+		return usageError("--dataplane %q is neither iptables nor nftables", in.dataplane)
+	}
+	env := map[string]string{}
+	for _, kv := range in.felixEnv {
+		k, v, ok := strings.Cut(kv, "=")
+		if !ok {
+			return usageError("--felix-env %q is not KEY=VALUE", kv)
+		}
+		env[k] = v
+	}
+	opt.Env = resolve.EnvConfig(env)
+	linker, findings := link.New(l.snapshot, opt)
+	l.linker = linker
+	l.findings = append(l.findings, findings...)
+	return nil
+}
+
+// loadFleet makes the fleet of all inputs: modelled nodes, and dumped ones in
+// their place.
+func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded) (*host.Fleet, error) {
+	if len(in.filenames)+len(in.nodeDumps) == 0 {
+		return nil, usageError("no input: give -f FILE or --node-dump NODE=DIR")
+	}
+	if err := in.readObjects(cmd, l); err != nil {
+		return nil, err
+	}
+	fleet := &host.Fleet{Origins: []host.Origin{{}}}
+	if l.snapshot != nil {
+		if err := in.newLinker(l); err != nil {
+			return nil, err
+		}
+		f, findings, err := l.linker.Fleet()
+		l.findings = append(l.findings, findings...)
+		if err != nil {
+			l.findings.WriteText(cmd.ErrOrStderr(), l.source, 50)
+			return nil, usageError("%v", err)
+		}
+		fleet = f
+	}
+	for _, d := range in.nodeDumps {
+		state, findings, err := readDump(d, l.texts)
+		if err != nil {
+			return nil, err
+		}
+		l.findings = append(l.findings, findings...)
+		replaceHost(fleet, state)
+	}
+	return fleet, l.report(cmd)
+}
+
+func replaceHost(f *host.Fleet, s *host.State) {
+	if have := f.FindHost(s.Name); have != nil {
+		*have = *s
+		return
+	}
+	f.Hosts = append(f.Hosts, *s)
+}
+
+// readDump reads NODE=DIR or NODE=FILE,FILE….
+func readDump(arg string, texts map[string][]byte) (*host.State, diag.List, error) {
+	name, where, ok := strings.Cut(arg, "=")
+	if !ok || name == "" || where == "" {
+		return nil, nil, usageError("--node-dump %q is not NODE=DIR or NODE=FILE,FILE…", arg)
+	}
+	var files []dump.File
+	var err error
+	if info, serr := os.Stat(where); serr == nil && info.IsDir() {
+		files, err = dump.Files(os.DirFS(where), nil)
+		for i := range files {
+			files[i].Name = filepath.Join(where, files[i].Name)
+		}
+	} else {
+		files, err = readFiles(strings.Split(where, ","))
+	}
+	if err != nil {
+		return nil, nil, usageError("%v", err)
+	}
+	if len(files) == 0 {
+		return nil, nil, usageError("%s: no files", where)
+	}
+	for _, f := range files {
+		texts[f.Name] = []byte(f.Text)
+	}
+	state, findings := dump.ReadFiles(files, host.Name(name))
+	return state, findings, nil
+}
+
+func readFiles(names []string) ([]dump.File, error) {
+	var files []dump.File
+	var failed error
+	for _, n := range names {
+		data, err := os.ReadFile(n)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		files = append(files, dump.File{Name: n, Text: string(data)})
+	}
+	return files, failed
+}

@@ -1,0 +1,157 @@
+// Package link joins what the other compiler packages make of a cluster into one
+// host.Fleet: for every node that is asked for, its links and routes, Felix's
+// tables and the table of origins, and for the fleet its endpoints and the
+// network between the nodes.
+//
+//	snapshot ─▶ model ─┬─▶ resolve ─▶ felix ─▶ rules ─┐
+//	                   └─▶ routing ─▶ links, routes ──┴─▶ host.State ─▶ host.Fleet
+//
+// The order of objects in the input never changes the result.
+package link
+
+import (
+	"fmt"
+	"sort"
+
+	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
+	"tortie/compiler/felix"
+	"tortie/compiler/resolve"
+	"tortie/compiler/routing"
+	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
+)
+
+// Options refine a fleet.
+type Options struct {
+	// Nodes are the nodes whose rules are wanted; nil is all. The others are not
+	// in the fleet.
+	Nodes []string
+	// Env are Felix's environment variables.
+	Env resolve.Config
+	// NFTables and Iptables force a dataplane, whatever the configuration says.
+	NFTables, Iptables bool
+	// IPVS says that kube-proxy runs in IPVS mode.
+	IPVS bool
+}
+
+// Linker makes nodes of one cluster.
+type Linker struct {
+	snapshot *cluster.Snapshot
+	model    *cluster.Model
+	index    *resolve.Index
+	routing  *routing.Cluster
+	options  Options
+}
+
+// New prepares a cluster. Findings are about objects that cannot be converted.
+func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
+	model, findings := s.Model()
+	env := resolve.Config{}
+	for k, v := range opt.Env {
+		env[k] = v
+	}
+	switch {
+	case opt.NFTables:
+		env["nftablesmode"] = "Enabled"
+	case opt.Iptables:
+		env["nftablesmode"] = "Disabled"
+	}
+	opt.Env = env
+	return &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: routing.New(s, model), options: opt}, findings
+}
+
+// NodeNames returns the names of the cluster's nodes in order.
+func (l *Linker) NodeNames() []host.Name { return l.routing.Nodes() }
+
+// Node makes one node. Origins of its rules count in the returned list.
+func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, error) {
+	state, ok := l.routing.Node(string(name))
+	if !ok {
+		return state, nil, nil, fmt.Errorf("no node %q in the input", name)
+	}
+	view, findings := l.index.Node(string(name), resolve.NodeOptions{Env: l.options.Env, Interfaces: interfacesOf(&state), IPVS: l.options.IPVS})
+	result, err := felix.Program(view)
+	if err != nil {
+		return state, nil, findings, fmt.Errorf("node %s: %w", name, err)
+	}
+	for _, p := range result.Problems {
+		findings.Add(problemFinding(p, result.Origins))
+	}
+	state.Ruleset = result.Ruleset
+	return state, originsOf(result.Origins), findings, nil
+}
+
+// Fleet makes all nodes that the options name, and what joins them.
+func (l *Linker) Fleet() (*host.Fleet, diag.List, error) {
+	names := l.NodeNames()
+	if l.options.Nodes != nil {
+		names = nil
+		for _, n := range l.options.Nodes {
+			names = append(names, host.Name(n))
+		}
+		sort.Slice(names, func(i, j int) bool { return names[i] < names[j] })
+	}
+	f := &host.Fleet{Origins: []host.Origin{{}}, Notes: l.routing.Notes}
+	var all diag.List
+	underlay := host.Segment{Name: "underlay"}
+	for _, name := range names {
+		state, origins, findings, err := l.Node(name)
+		all = append(all, findings...)
+		if err != nil {
+			return nil, all, err
+		}
+		shiftOrigins(&state.Ruleset, len(f.Origins)-1)
+		f.Origins = append(f.Origins, origins[1:]...)
+		f.Hosts = append(f.Hosts, state)
+		underlay.Members = append(underlay.Members, host.Port{Host: name, Link: routing.Underlay})
+	}
+	f.Segments = []host.Segment{underlay}
+	f.Endpoints = l.endpoints(names)
+	all.Sort()
+	return f, all, nil
+}
+
+func interfacesOf(s *host.State) []resolve.Interface {
+	out := make([]resolve.Interface, len(s.Links))
+	for i, l := range s.Links {
+		out[i] = resolve.Interface{Name: string(l.Name), Up: l.Up}
+		for _, a := range l.Addrs {
+			out[i].Addrs = append(out[i].Addrs, a.Prefix)
+		}
+	}
+	return out
+}
+
+func problemFinding(p felix.Problem, origins []felix.Origin) diag.Finding {
+	o := origins[p.Origin]
+	return diag.Finding{
+		Code: "felix/breaks", Severity: diag.Warning, Message: p.Text,
+		Span: diag.Span{File: o.File, Start: diag.Pos{Line: o.Line}},
+	}
+}
+
+func originsOf(in []felix.Origin) []host.Origin {
+	out := make([]host.Origin, len(in))
+	for i, o := range in {
+		out[i] = host.Origin{
+			Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Tier: o.Tier,
+			Direction: o.Direction, Rule: o.Rule, File: o.File, Line: o.Line,
+		}
+	}
+	return out
+}
+
+// shiftOrigins moves a rule set's origins behind those already in the fleet.
+func shiftOrigins(rs *nf.Ruleset, by int) {
+	for t := range rs.Tables {
+		for c := range rs.Tables[t].Chains {
+			rules := rs.Tables[t].Chains[c].Rules
+			for r := range rules {
+				if rules[r].Origin != 0 {
+					rules[r].Origin += by
+				}
+			}
+		}
+	}
+}
