@@ -190,7 +190,7 @@ func (f *flow) begin() (segments []*packet.Packet) {
 // says, and in the end so has every connection.
 func TestKernel_TCPStates(t *testing.T) {
 	w := newWire(t)
-	for number := range 150 {
+	for number := range 300 {
 		table := NewTable(Config{})
 		f := &flow{rng: rand.New(rand.NewPCG(7, uint64(number))), port: uint16(20000 + number)}
 		var story []string
