@@ -10,9 +10,8 @@ import (
 // set reads one set or map. When nf cannot hold it, it is kept as text.
 func (p *parser) set(t *nf.Table) {
 	start := p.i
-	head, ok := p.header()
-	if !ok || len(head) < 2 {
-		p.unreadable(head, &failure{pos: head[0].pos, got: p.source(head), want: "set NAME {"})
+	head, ok := p.namedHeader(t, "set NAME {")
+	if !ok {
 		return
 	}
 	s := nf.Set{Name: nf.SetName(head[1].text)}

@@ -18,9 +18,11 @@ var familyNames = map[string]nf.Family{
 func (p *parser) table() {
 	head, ok := p.header()
 	fam, known := nf.FamilyIP, len(head) == 2 && ok
-	if len(head) > 2 && ok {
-		fam, known = familyNames[head[1].text], head[1].kind == tokWord && familyNames[head[1].text] != 0
+	if len(head) == 3 && ok {
+		fam = familyNames[head[1].text]
+		known = fam != 0
 	}
+	known = known && head[len(head)-1].kind == tokWord
 	if !known {
 		p.unreadable(head, &failure{pos: head[0].pos, got: p.source(head), want: "table FAMILY NAME {"})
 		return
@@ -87,11 +89,24 @@ func (p *parser) addOpaque(t *nf.Table, toks []token) {
 	p.add(codeObject, diag.Warning, p.span(toks), "%q is kept but not modelled", oneLine(text))
 }
 
+// namedHeader takes "chain NAME {" or "set NAME {". An object with another header
+// is kept as text.
+func (p *parser) namedHeader(t *nf.Table, want string) ([]token, bool) {
+	start := p.i
+	head, ok := p.header()
+	if ok && len(head) == 2 && head[1].kind == tokWord {
+		return head, true
+	}
+	p.unreadable(head, &failure{pos: head[0].pos, got: p.source(head), want: want})
+	p.i = start
+	t.Opaque = append(t.Opaque, p.sourceBare(p.opaqueObject()))
+	return nil, false
+}
+
 // chain reads one chain.
 func (p *parser) chain(t *nf.Table) {
-	head, ok := p.header()
-	if !ok || len(head) < 2 {
-		p.unreadable(head, &failure{pos: head[0].pos, got: p.source(head), want: "chain NAME {"})
+	head, ok := p.namedHeader(t, "chain NAME {")
+	if !ok {
 		return
 	}
 	ch := nf.Chain{Name: nf.ChainName(head[1].text)}

@@ -86,7 +86,7 @@ func nameText(before, name string) (string, error) {
 		return "", fmt.Errorf("nftables: empty name behind %q", before)
 	}
 	for i := range len(name) {
-		if !isWord(name[i]) || name[i] < ' ' {
+		if !isWord(name[i]) {
 			return "", fmt.Errorf("nftables: %q is no name", name)
 		}
 	}
