@@ -186,6 +186,9 @@ func compareIPSets(t *testing.T, text string, got []nf.Set) {
 	want, have := map[string][]string{}, map[string][]string{}
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
 		f := strings.Fields(line)
+		if len(f) < 3 {
+			continue
+		}
 		switch f[0] {
 		case "create":
 			want[f[1]] = append(want[f[1]], "type "+f[2]+" "+f[4])

@@ -38,7 +38,7 @@ func viewOf(t *testing.T, in, env, addrs string) *resolve.View {
 	state, _ := dump.Read(fstest.MapFS{"addr.txt": {Data: []byte(addrs)}}, "node1")
 	opt := resolve.NodeOptions{Env: resolve.EnvConfig(vars)}
 	for _, l := range state.Links {
-		i := resolve.Interface{Name: string(l.Name), Up: l.Up}
+		i := resolve.Interface{Name: string(l.Name), Up: l.Up, Loopback: l.Loopback}
 		for _, a := range l.Addrs {
 			i.Addrs = append(i.Addrs, a.Prefix)
 		}
