@@ -1,0 +1,274 @@
+package calico
+
+import (
+	"cmp"
+	"crypto/sha1"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"strings"
+
+	"tortie/compiler/diag"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"github.com/projectcalico/api/pkg/lib/numorstring"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Annotations of pods that the CNI plugin writes and Calico reads.
+const (
+	annotationPodIP       = "cni.projectcalico.org/podIP"
+	annotationPodIPs      = "cni.projectcalico.org/podIPs"
+	annotationAWSPodIPs   = "vpc.amazonaws.com/pod-ips"
+	annotationFloatingIPs = "cni.projectcalico.org/floatingIPs"
+	annotationSpoof       = "cni.projectcalico.org/allowedSourcePrefixes"
+	annotationNetStatus   = "k8s.v1.cni.cncf.io/network-status"
+)
+
+// InterfaceName is the name of the host's end of a pod's veth.
+func InterfaceName(prefix, namespace, pod string) string {
+	sum := sha1.Sum([]byte(namespace + "." + pod))
+	return cmp.Or(prefix, "cali") + hex.EncodeToString(sum[:])[:11]
+}
+
+// FromPod gives the workload endpoint Felix gets of a pod. ok is false for a pod
+// without one: not scheduled, host-networked, finished, or without an address.
+func FromPod(o *corev1.Pod, at At) (e Endpoint, ok bool, diags diag.List) {
+	if o.Spec.HostNetwork || o.Spec.NodeName == "" {
+		return e, false, nil
+	}
+	ips := podIPs(o)
+	if podFinished(o) || len(ips) == 0 {
+		return e, false, nil
+	}
+	bad := func(what string, err any) (Endpoint, bool, diag.List) {
+		return Endpoint{}, false, diag.List{{
+			Code: "calico/unconvertible-pod", Severity: diag.Error, Span: at("metadata", "annotations"),
+			Message: fmt.Sprintf("pod %s/%s: %s: %v", o.Namespace, o.Name, what, err),
+			Hint:    "Calico takes a pod like this as having no endpoint",
+		}}
+	}
+	nets := ParseNets(ips)
+	if len(nets) != len(ips) {
+		return bad("address cannot be read", strings.Join(ips, ","))
+	}
+	nats, err := floatingIPs(o.Annotations, nets)
+	if err != nil {
+		return bad(annotationFloatingIPs, err)
+	}
+	spoof, err := spoofPrefixes(o.Annotations)
+	if err != nil {
+		return bad(annotationSpoof, err)
+	}
+	qos, problems := QoSFromAnnotations(o.Annotations)
+	for _, p := range problems {
+		diags.Add(diag.Finding{Code: "calico/bad-qos", Severity: diag.Warning, Span: at("metadata", "annotations", p.Annotation), Message: p.Message})
+	}
+	e = Endpoint{
+		Node: o.Spec.NodeName, Orchestrator: "k8s", Workload: o.Namespace + "/" + o.Name, Endpoint: "eth0",
+		Namespace: o.Namespace, Pod: o.Name,
+		InterfaceName: InterfaceName("", o.Namespace, o.Name),
+		Profiles:      []string{NamespaceProfilePrefix + o.Namespace},
+		Labels:        endpointLabels(o.Labels, o.Spec.ServiceAccountName),
+		Nets:          nets, NATs: nats, AllowSpoofed: spoof, QoS: qos,
+		Ports:          podPorts(o),
+		ServiceAccount: o.Spec.ServiceAccountName,
+	}
+	e.Labels[v3.LabelNamespace], e.Labels[v3.LabelOrchestrator] = o.Namespace, "k8s"
+	if sa := o.Spec.ServiceAccountName; sa != "" {
+		e.Profiles = append(e.Profiles, ServiceAccountProfile+o.Namespace+"."+sa)
+	}
+	if status, ok := o.Annotations[annotationNetStatus]; ok {
+		e.Annotations = map[string]string{annotationNetStatus: status}
+	}
+	return e, true, diags
+}
+
+// podFinished says that a pod no longer owns its address: it has ended, or it is
+// being deleted and the CNI plugin has taken the address away.
+func podFinished(o *corev1.Pod) bool {
+	if o.DeletionTimestamp != nil {
+		for _, a := range []string{annotationPodIP, annotationAWSPodIPs} {
+			if ip, ok := o.Annotations[a]; ok && ip == "" {
+				return true
+			}
+		}
+	}
+	switch o.Status.Phase {
+	case corev1.PodFailed, corev1.PodSucceeded, "Completed":
+		return true
+	}
+	return false
+}
+
+// podIPs finds a pod's addresses: the status first, then the annotations. A pod
+// has none unless a singular field says so.
+func podIPs(o *corev1.Pod) []string {
+	if o.Status.PodIP == "" && o.Annotations[annotationPodIP] == "" && o.Annotations[annotationAWSPodIPs] == "" {
+		return nil
+	}
+	var ips []string
+	for _, ip := range o.Status.PodIPs {
+		ips = append(ips, ip.IP)
+	}
+	switch {
+	case len(ips) > 0:
+		return ips
+	case o.Status.PodIP != "":
+		return []string{o.Status.PodIP}
+	case o.Annotations[annotationPodIPs] != "":
+		return strings.Split(o.Annotations[annotationPodIPs], ",")
+	case o.Annotations[annotationPodIP] != "":
+		return []string{o.Annotations[annotationPodIP]}
+	}
+	return strings.Split(o.Annotations[annotationAWSPodIPs], ",")
+}
+
+// endpointLabels are the labels of an endpoint as Felix gets them: nothing that
+// passes for a namespace's or service account's label, and the service account.
+func endpointLabels(labels map[string]string, serviceAccount string) map[string]string {
+	out := map[string]string{}
+	for k, v := range labels {
+		if !strings.HasPrefix(k, NamespaceLabelPrefix) && !strings.HasPrefix(k, ServiceAccountLabelPrefix) {
+			out[k] = v
+		}
+	}
+	if serviceAccount != "" {
+		out[v3.LabelServiceAccount] = serviceAccount
+	}
+	return out
+}
+
+// podPorts are the named ports of a pod's containers, then of its init
+// containers.
+func podPorts(o *corev1.Pod) []EndpointPort {
+	var out []EndpointPort
+	for _, list := range [][]corev1.Container{o.Spec.Containers, o.Spec.InitContainers} {
+		for _, c := range list {
+			for _, p := range c.Ports {
+				if p.ContainerPort == 0 || p.Name == "" {
+					continue
+				}
+				switch p.Protocol {
+				case corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP, "":
+					proto := numorstring.ProtocolFromStringV1(strings.ToLower(cmp.Or(string(p.Protocol), "tcp")))
+					out = append(out, EndpointPort{Name: p.Name, Protocol: proto, Port: uint16(p.ContainerPort)})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// floatingIPs maps the addresses of the annotation to the pod's last address of
+// their family.
+func floatingIPs(annotations map[string]string, nets []netip.Prefix) ([]NAT, error) {
+	text, ok := annotations[annotationFloatingIPs]
+	if !ok {
+		return nil, nil
+	}
+	var ips []string
+	if err := json.Unmarshal([]byte(text), &ips); err != nil {
+		return nil, err
+	}
+	var out []NAT
+	for _, ip := range ips {
+		external, ok := parseAddr(ip)
+		if !ok {
+			continue
+		}
+		var internal netip.Addr
+		for _, n := range nets {
+			if n.Addr().Is6() == strings.Contains(ip, ":") {
+				internal = n.Addr()
+			}
+		}
+		if internal.IsValid() {
+			out = append(out, NAT{Internal: internal, External: external})
+		}
+	}
+	return out, nil
+}
+
+func spoofPrefixes(annotations map[string]string) ([]netip.Prefix, error) {
+	text := annotations[annotationSpoof]
+	if text == "" {
+		return nil, nil
+	}
+	var texts []string
+	if err := json.Unmarshal([]byte(text), &texts); err != nil {
+		return nil, err
+	}
+	var out []netip.Prefix
+	for _, t := range texts {
+		p, ok := ParseNet(t)
+		if !ok || !strings.Contains(t, "/") {
+			return nil, fmt.Errorf("%q is not a network", t)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// FromWorkloadEndpoint gives the endpoint Felix gets of a WorkloadEndpoint; ok is
+// false for one without addresses or with a value that cannot be read.
+func FromWorkloadEndpoint(o *WorkloadEndpoint, at At) (e Endpoint, ok bool, diags diag.List) {
+	s := &o.Spec
+	bad := func(path, text string) (Endpoint, bool, diag.List) {
+		return Endpoint{}, false, diag.List{{
+			Code: "calico/bad-endpoint", Severity: diag.Error, Span: at("spec", path),
+			Message: fmt.Sprintf("spec.%s: cannot read %q", path, text), Hint: "Felix would not see the endpoint",
+		}}
+	}
+	e = Endpoint{
+		Namespace: o.Namespace, Pod: s.Pod, InterfaceName: s.InterfaceName, MAC: s.MAC, Profiles: s.Profiles,
+		Labels: endpointLabels(o.Labels, s.ServiceAccountName), QoS: s.QoSControls,
+		Annotations: maps.Clone(o.Annotations), ServiceAccount: s.ServiceAccountName,
+	}
+	parts := splitDashes(o.Name)
+	if len(parts) != 4 {
+		return bad("endpoint", o.Name)
+	}
+	e.Node, e.Orchestrator, e.Workload, e.Endpoint = parts[0], parts[1], o.Namespace+"/"+parts[2], parts[3]
+	if e.Nets = ParseNets(s.IPNetworks); len(e.Nets) != len(s.IPNetworks) {
+		return bad("ipNetworks", strings.Join(s.IPNetworks, ", "))
+	}
+	if e.AllowSpoofed = ParseNets(s.AllowSpoofedSourcePrefixes); len(e.AllowSpoofed) != len(s.AllowSpoofedSourcePrefixes) {
+		return bad("allowSpoofedSourcePrefixes", strings.Join(s.AllowSpoofedSourcePrefixes, ", "))
+	}
+	for _, n := range s.IPNATs {
+		in, okIn := parseAddr(n.InternalIP)
+		ext, okExt := parseAddr(n.ExternalIP)
+		if okIn && okExt {
+			e.NATs = append(e.NATs, NAT{Internal: in, External: ext})
+		}
+	}
+	for _, p := range s.Ports {
+		if p.Name != "" {
+			e.Ports = append(e.Ports, EndpointPort{Name: p.Name, Protocol: p.Protocol.ToV1(), Port: p.Port})
+		}
+	}
+	return e, len(e.Nets) > 0, nil
+}
+
+// splitDashes takes a WorkloadEndpoint's name apart: parts are joined by a dash,
+// a dash within a part is doubled.
+func splitDashes(name string) []string {
+	var parts []string
+	var cur strings.Builder
+	for i := 0; i < len(name); i++ {
+		switch {
+		case name[i] != '-':
+			cur.WriteByte(name[i])
+		case i+1 < len(name) && name[i+1] == '-':
+			cur.WriteByte('-')
+			i++
+		default:
+			parts = append(parts, cur.String())
+			cur.Reset()
+		}
+	}
+	return append(parts, cur.String())
+}

@@ -1,0 +1,111 @@
+package calico
+
+import (
+	"encoding/json"
+	"maps"
+	"net"
+	"reflect"
+	"strings"
+
+	"github.com/projectcalico/api/pkg/lib/numorstring"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// FromKubernetesNode gives Calico's node of a Kubernetes node: its labels, and
+// what calico/node writes into annotations. Annotations that cannot be read count
+// as absent. (Tunnel addresses come from annotations only; with host-local
+// address management Calico would take them from the pod CIDR.)
+func FromKubernetesNode(o *corev1.Node) Node {
+	a := o.Annotations
+	n := Node{}
+	n.Name, n.Labels = o.Name, maps.Clone(o.Labels)
+	bgp := NodeBGPSpec{
+		IPv4Address:             cidrOf(a["projectcalico.org/IPv4Address"], false),
+		IPv6Address:             cidrOf(a["projectcalico.org/IPv6Address"], true),
+		RouteReflectorClusterID: addrOf(a["projectcalico.org/RouteReflectorClusterID"], false),
+		IPv4IPIPTunnelAddr:      addrOf(a["projectcalico.org/IPv4IPIPTunnelAddr"], false),
+	}
+	if as, err := numorstring.ASNumberFromString(a["projectcalico.org/ASNumber"]); err == nil {
+		bgp.ASNumber = &as
+	}
+	if !reflect.DeepEqual(bgp, NodeBGPSpec{}) {
+		n.Spec.BGP = &bgp
+	}
+	wg := NodeWireguardSpec{
+		InterfaceIPv4Address: addrOf(a["projectcalico.org/IPv4WireguardInterfaceAddr"], false),
+		InterfaceIPv6Address: addrOf(a["projectcalico.org/IPv6WireguardInterfaceAddr"], true),
+	}
+	if wg != (NodeWireguardSpec{}) {
+		n.Spec.Wireguard = &wg
+	}
+	n.Spec.OrchRefs = []OrchRef{{NodeName: o.Name, Orchestrator: "k8s"}}
+	n.Spec.IPv4VXLANTunnelAddr = addrOf(a["projectcalico.org/IPv4VXLANTunnelAddr"], false)
+	n.Spec.IPv6VXLANTunnelAddr = addrOf(a["projectcalico.org/IPv6VXLANTunnelAddr"], true)
+	n.Spec.VXLANTunnelMACAddr = macOf(a["projectcalico.org/VXLANTunnelMACAddr"])
+	n.Spec.VXLANTunnelMACAddrV6 = macOf(a["projectcalico.org/VXLANTunnelMACAddrV6"])
+	n.Status = NodeStatus{
+		WireguardPublicKey:   a["projectcalico.org/WireguardPublicKey"],
+		WireguardPublicKeyV6: a["projectcalico.org/WireguardPublicKeyV6"],
+		PodCIDRs:             o.Spec.PodCIDRs,
+	}
+	n.Spec.Addresses = nodeAddresses(&bgp, o)
+	n.Spec.Interfaces = nodeInterfaces(a["projectcalico.org/Interfaces"])
+	return n
+}
+
+func nodeAddresses(bgp *NodeBGPSpec, o *corev1.Node) []NodeAddress {
+	var out []NodeAddress
+	for _, addr := range []string{bgp.IPv4Address, bgp.IPv6Address} {
+		if addr != "" {
+			out = append(out, NodeAddress{Address: addr, Type: "CalicoNodeIP"})
+		}
+	}
+	for _, addr := range o.Status.Addresses {
+		if addr.Type == corev1.NodeInternalIP || addr.Type == corev1.NodeExternalIP {
+			out = append(out, NodeAddress{Address: addr.Address, Type: string(addr.Type)})
+		}
+	}
+	return out
+}
+
+func nodeInterfaces(text string) []NodeInterface {
+	var list []NodeInterface
+	if text == "" || json.Unmarshal([]byte(text), &list) != nil {
+		return nil
+	}
+	for i := range list {
+		var good []string
+		for _, a := range list[i].Addresses {
+			if net.ParseIP(a) != nil {
+				good = append(good, a)
+			}
+		}
+		list[i].Addresses = good
+	}
+	return list
+}
+
+// cidrOf returns the text if it is an address with prefix length of the family.
+func cidrOf(text string, v6 bool) string {
+	ip, _, err := net.ParseCIDR(text)
+	if err != nil || (ip.To4() == nil) != v6 {
+		return ""
+	}
+	return text
+}
+
+// addrOf returns the text if it is an address of the family.
+func addrOf(text string, v6 bool) string {
+	ip := net.ParseIP(text)
+	if ip == nil || (ip.To4() == nil) != v6 {
+		return ""
+	}
+	return text
+}
+
+func macOf(text string) string {
+	if _, err := net.ParseMAC(strings.TrimSpace(text)); err != nil {
+		return ""
+	}
+	return text
+}
