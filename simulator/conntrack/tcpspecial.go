@@ -101,7 +101,7 @@ func (t *Table) tcpReset(s *segment) (tcpAction, Reason) {
 		s.new = s.old // not exact: a challenge ACK may follow
 	}
 	// A RST that answers an ignored SYN or ACK need not be in the window. That it
-	// must come from the other side was measured on 6.18; 6.12 does not ask.
+	// must come from the other side was measured on 6.18; older kernels may not ask.
 	status := s.conn.Status
 	answers := status&SeenReply != 0 && last.index == tcpSyn || status&Assured == 0 && last.index == tcpAck
 	if answers && last.dir != s.dir && s.TCP.Ack == last.end {
