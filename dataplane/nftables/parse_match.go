@@ -190,6 +190,10 @@ func parseAnonymous(c *cursor, types []elemType) ([][]nf.Datum, error) {
 		out = append(out, d)
 		return err
 	})
+	if err == nil && len(out) == 0 {
+		c.i--
+		err = c.wanted("a value")
+	}
 	return out, err
 }
 
