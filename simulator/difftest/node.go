@@ -50,6 +50,11 @@ func (n *node) send(p packet.Packet) []departure {
 	return n.departures(n.w.Output(n.name, p, ""))
 }
 
+// sendBy sends from a socket that is bound to a link.
+func (n *node) sendBy(link host.LinkName, p packet.Packet) []departure {
+	return n.departures(n.w.Output(n.name, p, link))
+}
+
 // departures flattens what became of a packet and of the answers it caused.
 func (n *node) departures(o walk.Outcome) []departure {
 	n.count(n.rec.Take())

@@ -10,7 +10,7 @@ import (
 // were still connected during some recordings, and their packets count in the
 // same counters. They talk over the loopback link, or with a machine of the
 // segment on a known port.
-func (w *world) noise() map[Place]bool {
+func (w *world) noise(r *Recording) map[Place]bool {
 	out := map[Place]bool{}
 	for _, p := range []Probe{
 		{From: nodeName, Src: "127.0.0.1", Dst: "127.0.0.1", Proto: "tcp", SrcPort: 50000, DstPort: 2379},
@@ -24,6 +24,8 @@ func (w *world) noise() map[Place]bool {
 		w.addHits(out)
 	}
 	w.midstream(out)
+	w.datastore(out)
+	w.neighbourNoise(r, out)
 	return out
 }
 
@@ -40,6 +42,61 @@ func (w *world) midstream(out map[Place]bool) {
 		w.node.send(back)
 		w.addHits(out)
 	}
+}
+
+// datastore sends what the API server of the Kubernetes recordings sends: watch
+// events on a connection that began before the connection table was flushed.
+func (w *world) datastore(out map[Place]bool) {
+	server := netip.AddrFrom4([4]byte{172, 31, 0, 10})
+	p := packet.Packet{Src: server, Dst: netip.AddrFrom4([4]byte{172, 31, 0, 1}), Proto: packet.ProtoTCP, TTL: 64, SrcPort: 6443, DstPort: 50000, PayloadLen: 40}
+	p.TCP = packet.TCP{Seq: 7000, Ack: 9000, Flags: packet.PSH | packet.ACK, Window: 500}
+	w.reset()
+	w.node.receive(segment, p)
+	back := answer(&p)
+	back.TCP = packet.TCP{Seq: 9000, Ack: 7040, Flags: packet.ACK, Window: 500}
+	w.node.send(back)
+	w.addHits(out)
+}
+
+// late are the rules that belated packets hit. When a probe has ended with a
+// half-open connection, the kernel repeats what was not acknowledged while the
+// next probes run; and packets that waited for an IPv6 neighbour leave when it
+// answers. Call it after a probe; it forgets all connections.
+func (w *world) late(out map[Place]bool) {
+	var belated []func()
+	for _, f := range w.waiting {
+		belated = append(belated, func() { w.queue = append(w.queue, f) })
+		if f.stack != "" {
+			belated = append(belated, func() { w.send(nodeName, addressUnreachable(f.p)) })
+		}
+	}
+	for name, s := range w.stacks {
+		for _, p := range s.late() {
+			belated = append(belated, func() { w.send(name, p) })
+		}
+	}
+	w.cold = coldness{}
+	for _, send := range belated {
+		w.reset()
+		send()
+		for len(w.queue) > 0 { // the table may be flushed before any packet
+			f := w.queue[0]
+			w.queue = w.queue[1:]
+			w.arrive(f)
+			w.addHits(out)
+			w.node.reset()
+		}
+		w.reset()
+		send()
+		w.drain()
+		w.addHits(out)
+	}
+}
+
+// addressUnreachable is what node1 sends to the source of a packet whose next
+// hop did not answer in three seconds.
+func addressUnreachable(p packet.Packet) packet.Packet {
+	return packet.Packet{Dst: p.Src, Proto: packet.ProtoICMPv6, TTL: 64, ICMPType: 1, ICMPCode: 3, Inner: &p}
 }
 
 func (w *world) addHits(out map[Place]bool) {

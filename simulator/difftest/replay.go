@@ -19,12 +19,12 @@ type Tally struct {
 	// Hits are the rules hit that were compared, RulesHit the different ones.
 	Hits, RulesHit int
 	// Noise are recorded hits that a probe did not cause: packets of the node's
-	// own daemons.
+	// own daemons, and what earlier probes sent again.
 	Noise int
 }
 
 func (t Tally) String() string {
-	return fmt.Sprintf("%d recordings, %d probes, %d rule hits compared (%d different rules), %d extra hits by the node's own packets",
+	return fmt.Sprintf("%d recordings, %d probes, %d rule hits compared (%d different rules), %d extra hits by other packets",
 		t.Recordings, t.Probes, t.Hits, t.RulesHit, t.Noise)
 }
 
@@ -36,23 +36,45 @@ func Replay(r *Recording, t *Tally) ([]string, error) {
 		return nil, err
 	}
 	w := newWorld(r, state)
-	noise := w.noise()
+	noise := w.noise(r)
 	rules := map[Place]bool{}
 	var diffs []string
 	t.Recordings++
 	for _, p := range r.Probes {
 		t.Probes++
-		w.reset()
-		out, err := w.run(p)
+		found, err := r.replayProbe(p, w, noise, t, rules)
 		if err != nil {
 			return diffs, fmt.Errorf("%s: %w", p.Name, err)
 		}
-		for _, d := range r.compare(p, w, out, noise, t, rules) {
+		for _, d := range found {
 			diffs = append(diffs, fmt.Sprintf("%s %s %s: %s", r.Scenario, r.Mode, p.Name, d))
 		}
+		w.late(noise)
 	}
 	t.RulesHit += len(rules)
 	return diffs, nil
+}
+
+// replayProbe replays one probe. Whether IPv6 neighbours knew each other was not
+// recorded: a probe over IPv6 may agree either way.
+func (r *Recording) replayProbe(p Probe, w *world, noise map[Place]bool, t *Tally, rules map[Place]bool) ([]string, error) {
+	var best []string
+	for i, cold := range coldnesses {
+		w.cold = cold
+		w.reset()
+		out, err := w.run(p)
+		if err != nil {
+			return nil, err
+		}
+		diffs := r.compare(p, w, out, noise, t, rules)
+		if len(diffs) == 0 || !strings.Contains(p.Src, ":") {
+			return diffs, nil
+		}
+		if i == 0 || len(diffs) < len(best) {
+			best = diffs
+		}
+	}
+	return best, nil
 }
 
 // State is the node that the recording's captures describe.

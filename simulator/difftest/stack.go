@@ -32,6 +32,7 @@ var (
 type tcpConn struct {
 	seq, ack uint32 // the next to send, the next expected
 	state    tcpState
+	unacked  *packet.Packet // the last segment that is not acknowledged
 }
 
 type tcpState uint8

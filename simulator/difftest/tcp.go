@@ -32,6 +32,9 @@ func (s *stack) tcp(p *packet.Packet) []packet.Packet {
 	case c.state == synSent:
 		return s.synAnswered(c, p)
 	}
+	if p.TCP.Flags&packet.ACK != 0 && p.TCP.Ack == c.seq {
+		c.unacked = nil
+	}
 	return s.segmentOf(c, p)
 }
 
@@ -78,7 +81,8 @@ func (s *stack) segmentOf(c *tcpConn, p *packet.Packet) []packet.Packet {
 	return []packet.Packet{out}
 }
 
-// segment makes the next segment of the connection, in answer to p.
+// segment makes the next segment of the connection, in answer to p. What the
+// peer must acknowledge is kept as unacked, and sent again later if it does not.
 func (c *tcpConn) segment(p *packet.Packet, flags packet.TCPFlags, payload uint16) packet.Packet {
 	a := answer(p)
 	a.PayloadLen = payload
@@ -89,6 +93,10 @@ func (c *tcpConn) segment(p *packet.Packet, flags packet.TCPFlags, payload uint1
 	c.seq += uint32(payload)
 	if flags&(packet.SYN|packet.FIN) != 0 {
 		c.seq++
+	}
+	if flags&(packet.SYN|packet.FIN) != 0 || payload > 0 {
+		kept := a
+		c.unacked = &kept
 	}
 	return a
 }
@@ -106,4 +114,16 @@ func reset(p *packet.Packet) packet.Packet {
 	}
 	a.TCP = packet.TCP{Ack: p.TCP.Seq + n, Flags: packet.RST | packet.ACK}
 	return a
+}
+
+// late are the segments that the stack's connections still want acknowledged;
+// a real stack repeats them after a second and more.
+func (s *stack) late() []packet.Packet {
+	var out []packet.Packet
+	for _, c := range s.conns {
+		if c.unacked != nil {
+			out = append(out, *c.unacked)
+		}
+	}
+	return out
 }

@@ -20,6 +20,11 @@ type world struct {
 	links  map[string]host.LinkName // of pods
 	pods   map[host.LinkName]string // the other way round
 	queue  []flight
+	// cold says who does not know its IPv6 neighbours yet; resolved that they do
+	// by now; waiting are packets for an unknown one.
+	cold     coldness
+	resolved bool
+	waiting  []flight
 	// eperm says that the node did not let the probe's own first packet out.
 	eperm bool
 }
@@ -102,7 +107,7 @@ func (w *world) podLink(a netip.Addr) host.LinkName {
 
 // reset forgets all connections: the recordings flushed them before each probe.
 func (w *world) reset() {
-	w.stacks, w.queue, w.eperm = map[string]*stack{}, nil, false
+	w.stacks, w.queue, w.eperm, w.resolved, w.waiting = map[string]*stack{}, nil, false, false, nil
 	w.node.reset()
 }
 
@@ -139,13 +144,8 @@ func (w *world) run(p Probe) (outcome, error) {
 	if w.eperm && c.proto == packet.ProtoUDP {
 		c.result = "EPERM"
 	}
-	for i := 0; len(w.queue) > 0; i++ {
-		if i == mostSteps {
-			return outcome{}, fmt.Errorf("more than %d packets", mostSteps)
-		}
-		f := w.queue[0]
-		w.queue = w.queue[1:]
-		w.arrive(f)
+	if !w.drain() {
+		return outcome{}, fmt.Errorf("more than %d packets", mostSteps)
 	}
 	if c.result == "" {
 		c.result = "timeout"
@@ -155,6 +155,19 @@ func (w *world) run(p Probe) (outcome, error) {
 		out.banners = append(out.banners, s.said...)
 	}
 	return out, nil
+}
+
+// drain lets packets arrive until none is left; false when they do not end.
+func (w *world) drain() bool {
+	for i := 0; len(w.queue) > 0; i++ {
+		if i == mostSteps {
+			return false
+		}
+		f := w.queue[0]
+		w.queue = w.queue[1:]
+		w.arrive(f)
+	}
+	return true
 }
 
 // client makes the client of a probe.
@@ -188,7 +201,25 @@ func (w *world) send(machine string, p packet.Packet) {
 		w.queue = append(w.queue, flight{stack: to, p: p})
 		return
 	}
-	w.queue = append(w.queue, flight{link: segment, p: p})
+	if !routedToNode(p.Dst) {
+		return
+	}
+	w.cross(p.Src, true, flight{link: segment, p: p})
+}
+
+// The routes of the other machines to node1, besides the segment itself.
+var viaNode = []netip.Prefix{
+	netip.MustParsePrefix("10.65.0.0/26"), netip.MustParsePrefix("10.96.0.0/12"), netip.MustParsePrefix("172.31.0.0/24"),
+	netip.MustParsePrefix("fd00:65::/48"), netip.MustParsePrefix("fd00:172:31::/64"),
+}
+
+func routedToNode(a netip.Addr) bool {
+	for _, p := range viaNode {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // arrive lets a packet arrive.
@@ -226,7 +257,19 @@ func (w *world) emitted(d departure) {
 	}
 	pod, isPod := w.pods[d.link]
 	switch {
-	case isPod && to == pod, !isPod && known && w.links[to] == "":
+	case isPod && to == pod:
 		w.queue = append(w.queue, flight{stack: to, p: d.p})
+	case !isPod && known && w.links[to] == "":
+		w.cross(d.p.Dst, false, flight{stack: to, p: d.p})
+	}
+}
+
+// cross takes a packet over the segment, or keeps it until the neighbour is
+// known.
+func (w *world) cross(remote netip.Addr, toNode bool, f flight) {
+	if w.resolve(remote, toNode) {
+		w.queue = append(w.queue, f)
+	} else {
+		w.waiting = append(w.waiting, f)
 	}
 }
