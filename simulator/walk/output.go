@@ -98,6 +98,9 @@ func (n *node) postRouting(f *flight) {
 		n.loop(f)
 		return
 	}
+	if n.encapsulate(f) {
+		return
+	}
 	f.finish(n, Sent, "")
 	f.end.Out, f.end.NextHop = f.dst.Dev, f.dst.NextHop(f.p.Dst)
 }

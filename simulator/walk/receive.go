@@ -14,14 +14,15 @@ func (w *Walker) Receive(h host.Name, link host.LinkName, p packet.Packet) Outco
 	if n == nil {
 		return Outcome{Fate: Unknown, Node: h, Reason: "no such host", Packet: p}
 	}
-	return n.receive(link, &p, 0)
+	p.Mark = 0
+	return n.enter(link, &p, 0)
 }
 
-func (n *node) receive(link host.LinkName, p *packet.Packet, depth int) Outcome {
+// enter walks a packet that comes in by a link, with the mark that it has.
+func (n *node) enter(link host.LinkName, p *packet.Packet, depth int) Outcome {
 	f := n.w.take(p, depth)
 	f.on(n)
 	f.in, f.ctx.In = link, n.iface(link)
-	f.p.Mark = 0
 	switch {
 	case depth > maxDepth:
 		f.unknown(n, "too many packets because of one")
@@ -120,6 +121,9 @@ func (n *node) deliver(f *flight) {
 	}
 	f.ctx.Out = n.iface("")
 	if !n.hook(nf.LocalIn, f) {
+		return
+	}
+	if n.decapsulate(f) {
 		return
 	}
 	f.finish(n, Delivered, "")

@@ -119,3 +119,29 @@ func TestConnect_TwoHosts(t *testing.T) {
 		t.Errorf("reason %+v", c.Reason)
 	}
 }
+
+// The outer packet of a tunnel meets the host's own chains, on both ends.
+func TestConnect_VXLAN(t *testing.T) {
+	a, b := tunnelNode("node1", "172.31.0.1", "172.31.0.2", "10.65.0", "10.65.1"), tunnelNode("node2", "172.31.0.2", "172.31.0.1", "10.65.1", "10.65.0")
+	f := &host.Fleet{Hosts: []host.State{*a, *b}, Segments: []host.Segment{{Name: "lan",
+		Members: []host.Port{{Host: "node1", Link: "eth0"}, {Host: "node2", Link: "eth0"}}}}}
+	want(t, walk.New(f, walk.Options{}).Connect(tcp(pod0, "10.65.1.2", 80)), trace.Allow)
+	// With one node known, what is behind the tunnel answers all the same.
+	want(t, walk.NewHost(a, walk.Options{}).Connect(tcp(pod0, "10.65.1.2", 80)), trace.Allow)
+	rules(t, a, "*filter\n:OUTPUT ACCEPT\n-A OUTPUT -p udp -m udp --dport 4789 -j DROP\nCOMMIT\n")
+	c := connect(t, a, tcp(pod0, "10.65.1.2", 80))
+	want(t, c, trace.Deny)
+	if c.Reason.Chain != "OUTPUT" || c.Reason.Rule != 1 {
+		t.Errorf("reason %+v", c.Reason)
+	}
+}
+
+// tunnelNode has one pod at pods.2 and a VXLAN link to the node at remote.
+func tunnelNode(name host.Name, local, remote, pods, farPods string) *host.State {
+	vxlan := link(5, "vxlan.calico", pods+".0/32")
+	vxlan.Kind, vxlan.VXLAN = "vxlan", &host.VXLAN{VNI: 4096, Port: 4789, Local: addr(local),
+		FDB: []host.VXLANPeer{{Via: addr(farPods + ".0"), Remote: addr(remote)}}}
+	return &host.State{Name: name, Links: []host.Link{link(1, "lo", "127.0.0.1/8"), link(2, "eth0", local+"/24"), link(3, "cali0"), vxlan},
+		Routes:  []host.Route{dev("172.31.0.0/24", "eth0"), dev(pods+".2/32", "cali0"), via(farPods+".0/26", farPods+".0", "vxlan.calico")},
+		Sysctls: map[string]string{"net.ipv4.ip_forward": "1"}}
+}

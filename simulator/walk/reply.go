@@ -25,15 +25,20 @@ func (d *dialog) request(p packet.Packet) bool {
 // reply sends the far end's answer: the packet that arrived there, mirrored.
 func (d *dialog) reply(fill func(*packet.Packet)) bool {
 	p := Mirror(&d.peer)
-	fill(&p)
+	fill(innermost(&p))
 	return d.back(p, true)
 }
 
-// Mirror is the packet that a peer answers with: both ends exchanged.
+// Mirror is the packet that a peer answers with: both ends exchanged, and inside
+// of a tunnel packet those of the inner one too.
 func Mirror(p *packet.Packet) packet.Packet {
 	m := packet.Packet{Src: p.Dst, Dst: p.Src, Proto: p.Proto, TTL: 64, SrcPort: p.DstPort, DstPort: p.SrcPort,
 		ICMPType: p.ICMPType, ICMPCode: p.ICMPCode, ICMPID: p.ICMPID, ICMPSeq: p.ICMPSeq,
 		Vtag: p.Vtag, GREKey: p.GREKey, PayloadLen: p.PayloadLen, DontFragment: p.DontFragment}
+	if isTunnel(p) {
+		inner := Mirror(p.Inner)
+		m.Inner, m.SrcPort, m.DstPort = &inner, p.SrcPort, p.DstPort
+	}
 	return m
 }
 
@@ -52,7 +57,7 @@ func (d *dialog) back(p packet.Packet, match bool) bool {
 // home refuses replies that arrive elsewhere or from another address than the
 // beginner wrote to: the beginner's kernel finds no socket for them.
 func (d *dialog) home(j *Journey, match bool) {
-	from, got, sent := d.req.From, &j.Packet, &d.first
+	from, got, sent := d.req.From, innermost(&j.Packet), &d.first
 	switch {
 	case j.At.Host != from.Host || j.At.Link != from.Link:
 		j.Verdict, j.Why = trace.Deny, "the reply arrived at "+endName(j.At)+" instead of "+endName(from)

@@ -81,7 +81,7 @@ func (n *node) ruleReason(r trace.Reason, ref eval.RuleRef) trace.Reason {
 
 // concerns reports whether a connection is the dialog's.
 func (d *dialog) concerns(c *conntrack.Conn) bool {
-	for _, p := range []*packet.Packet{&d.first, &d.peer} {
+	for _, p := range []*packet.Packet{&d.first, innermost(&d.peer)} {
 		if !p.Src.IsValid() {
 			continue
 		}
