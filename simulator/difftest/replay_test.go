@@ -3,7 +3,11 @@ package difftest
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"tortie/dataplane/dump"
 )
 
 // Every recorded packet does in the walk what it did in the kernel: the same
@@ -31,4 +35,24 @@ func TestReplay(t *testing.T) {
 		}
 	}
 	t.Log(tally)
+}
+
+// The comparison can fail: a rule that does not match any more is noticed.
+func TestReplay_NoticesAChangedRule(t *testing.T) {
+	list, err := LoadPacked(os.DirFS("testdata/felix"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(list, func(r Recording) bool { return r.Scenario == "02-np-ingress" && r.Mode == dump.Legacy })
+	r := list[i]
+	text := r.Files["iptables-save.txt"]
+	r.Files["iptables-save.txt"] = strings.Replace(text, "--ctstate RELATED,ESTABLISHED -j ACCEPT", "--ctstate INVALID -j ACCEPT", 1)
+	if r.Files["iptables-save.txt"] == text {
+		t.Fatal("nothing was changed")
+	}
+	var tally Tally
+	diffs, err := Replay(&r, &tally)
+	if err != nil || len(diffs) == 0 {
+		t.Errorf("no difference noticed (%v)", err)
+	}
 }
