@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -93,8 +94,25 @@ func (d *decoder) custom(n *Node, v reflect.Value, path string) {
 	d.ok = false
 	d.diags.Add(diag.Finding{
 		Code: "yaml/bad-value", Severity: diag.Error, Span: n.Span,
-		Message: fmt.Sprintf("%s: %s is not a valid value: %s", orTop(path), n.describe(), oneLine(err)),
+		Message: fmt.Sprintf("%s: %s is not a valid value: %s", orTop(path), n.describe(), reason(err)),
 	})
+}
+
+// reason says why a value was refused, without words of Go.
+func reason(err error) string {
+	var te *json.UnmarshalTypeError
+	if errors.As(err, &te) && te.Type != nil {
+		v := reflect.New(te.Type).Elem()
+		switch {
+		case v.CanInt() || v.CanUint():
+			return "expected " + intWord(&Node{Kind: Int}, v)
+		case v.CanFloat():
+			return "expected number"
+		case v.Kind() == reflect.String:
+			return "expected string"
+		}
+	}
+	return oneLine(err)
 }
 
 func oneLine(err error) string {
