@@ -187,7 +187,7 @@ func (t *Tables) input6(f *Flow, d *link) Result {
 	case host.RouteLocal, host.RouteAnycast:
 		res.Dev = t.lo
 	case host.RouteMulticast:
-		if f.Dst != allNodes {
+		if !d.joined6(f.Dst) {
 			return Result{Unknown: "multicast group membership of " + f.Dst.String()}
 		}
 		res.Dev = t.lo
@@ -195,7 +195,31 @@ func (t *Tables) input6(f *Flow, d *link) Result {
 	return res
 }
 
-var allNodes = netip.MustParseAddr("ff02::1")
+var (
+	allNodes   = netip.MustParseAddr("ff02::1")
+	allRouters = netip.MustParseAddr("ff02::2")
+)
+
+// joined6 reports whether the link is surely in a multicast group: that of all
+// nodes, of all routers where it forwards, and the solicited-node groups of its
+// addresses.
+func (d *link) joined6(group netip.Addr) bool {
+	if group == allNodes || group == allRouters && d.forward6 {
+		return true
+	}
+	for i := range d.Addrs {
+		if a := d.Addrs[i].Prefix.Addr(); a.Is6() && group == solicitedNode(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// solicitedNode is the group on which neighbours ask for an address (RFC 4291).
+func solicitedNode(a netip.Addr) netip.Addr {
+	b := a.As16()
+	return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 11: 1, 12: 0xff, 13: b[13], 14: b[14], 15: b[15]})
+}
 
 func needsLink(a netip.Addr) bool {
 	return a.IsMulticast() || a.IsLinkLocalUnicast()
