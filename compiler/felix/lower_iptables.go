@@ -65,11 +65,23 @@ func (r *renderer) iptablesRule(in *rule) nf.Rule {
 	}
 	r.checkIptables(body, in.origin)
 	slices.SortStableFunc(body, func(a, b nf.Stmt) int { return headerRank(a) - headerRank(b) })
-	if in.act == nil {
-		in.act = nf.Continue{}
-	}
-	out.Body = append(body, in.act)
+	out.Body = append(body, iptablesTarget(in.act))
 	return out
+}
+
+// iptablesTarget says what iptables does when nothing is said: no target at all,
+// and a reject with port unreachable.
+func iptablesTarget(t nf.Target) nf.Stmt {
+	switch t := t.(type) {
+	case nil:
+		return nf.Continue{}
+	case nf.Reject:
+		if t.With == nf.RejectDefault {
+			t.With = nf.RejectPortUnreach
+		}
+		return t
+	}
+	return t
 }
 
 // headerRank is the place of a match in iptables-save's line.

@@ -73,6 +73,9 @@ func chainsOf(tables []nf.Table, text func(nf.Table, nf.Rule) string) map[string
 			for _, r := range c.Rules {
 				lines = append(lines, text(t, r))
 			}
+			if strings.HasSuffix(string(c.Name), rpfSkip) {
+				slices.Sort(lines) // Felix takes the interfaces as a map has them.
+			}
 			out[key] = lines
 		}
 	}
