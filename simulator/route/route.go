@@ -10,8 +10,11 @@ import (
 // Flow is what a look-up asks for (struct flowi4 and flowi6). A zero Src is "not
 // chosen yet".
 type Flow struct {
-	Src, Dst         netip.Addr
-	IIF, OIF         host.LinkName
+	Src, Dst netip.Addr
+	IIF, OIF host.LinkName
+	// PreferOIF makes OIF choose among routes of the longest prefix only, instead
+	// of demanding it (IPv6 without RT6_LOOKUP_F_IFACE).
+	PreferOIF        bool
 	Mark             uint32
 	TOS              uint8
 	Proto            packet.Proto

@@ -53,16 +53,31 @@ func (t *table) lookup(f *Flow, suppress int) Result {
 		if err != nil {
 			continue
 		}
-		for _, r := range t.lengths[i].routes[p.Addr()] {
-			if res, ok := try(r, f); ok {
-				if t.lengths[i].bits < suppress {
-					return Result{Err: again}
-				}
-				return res
-			}
+		res, ok := tryAll(t.lengths[i].routes[p.Addr()], f)
+		if !ok {
+			continue
 		}
+		if t.lengths[i].bits < suppress {
+			return Result{Err: again}
+		}
+		return res
 	}
 	return Result{Err: again}
+}
+
+// tryAll takes the first alias that is usable.
+func tryAll(routes []*host.Route, f *Flow) (Result, bool) {
+	for _, r := range routes {
+		if res, ok := try(r, f); ok {
+			return res, true
+		}
+	}
+	if !f.PreferOIF || f.OIF == "" || len(routes) == 0 {
+		return Result{}, false
+	}
+	q := *f
+	q.OIF = ""
+	return tryAll(routes, &q)
 }
 
 // try takes one alias: errors by type, then the first next hop that is usable

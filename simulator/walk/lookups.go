@@ -61,7 +61,7 @@ func (n *node) reverse6(p *packet.Packet, dev host.LinkName, m nf.MatchRPFilter)
 		q.Mark = p.Mark
 	}
 	if p.Src.IsLinkLocalUnicast() || !m.Loose {
-		q.OIF = dev
+		q.OIF, q.PreferOIF = dev, !p.Src.IsLinkLocalUnicast()
 	}
 	res := n.routes.Lookup(&q)
 	switch {
@@ -69,8 +69,10 @@ func (n *node) reverse6(p *packet.Packet, dev host.LinkName, m nf.MatchRPFilter)
 		return eval.Unknown3
 	case res.Err != route.OK:
 		return eval.No
-	case (res.Type == host.RouteLocal || res.Type == host.RouteAnycast) && !m.AcceptLocal:
+	case res.Type == host.RouteAnycast:
 		return eval.No
+	case res.Type == host.RouteLocal:
+		return truth(m.AcceptLocal)
 	}
 	return truth(m.Loose || res.RouteDev == dev)
 }
@@ -105,14 +107,22 @@ func (n *node) fibType(q eval.FibQuery, a netip.Addr) eval.FibAnswer {
 	case q.Fib.OIF:
 		dev = host.LinkName(q.Out.Name)
 	}
-	return eval.FibAnswer{Type: uint8(n.routes.AddrType(a, dev))}
+	if a.Is4() || dev == "" {
+		return eval.FibAnswer{Type: uint8(n.routes.AddrType(a, dev))}
+	}
+	// IPv6 looks the route up without the link and asks the link for the address.
+	t := n.routes.AddrType(a, "")
+	if own, ok := n.routes.Owns(a); t == host.RouteLocal && (!ok || own != dev) {
+		t = host.RouteUnicast
+	}
+	return eval.FibAnswer{Type: uint8(t)}
 }
 
 func (n *node) fibDev(q eval.FibQuery, a, other netip.Addr) (eval.FibAnswer, bool) {
 	if (q.Hook == nf.PreRouting || q.Hook == nf.LocalIn) && q.In.Name == string(n.routes.Loopback()) {
 		return eval.FibAnswer{Iface: q.In}, true
 	}
-	if a.Is4() && a.IsUnspecified() && q.Fib.Saddr && (other.IsMulticast() || other == limitedBroadcast) {
+	if p := q.Packet; p.Src.Is4() && p.Src.As4()[0] == 0 && (p.Dst.IsLinkLocalMulticast() || p.Dst == limitedBroadcast) {
 		return eval.FibAnswer{Iface: q.In}, true
 	}
 	var want host.LinkName
@@ -126,8 +136,13 @@ func (n *node) fibDev(q eval.FibQuery, a, other netip.Addr) (eval.FibAnswer, boo
 	if q.Fib.Mark {
 		flow.Mark = q.Packet.Mark
 	}
-	if a.Is6() && want != "" {
-		flow.OIF = want
+	switch {
+	case a.Is6() && a.IsLinkLocalUnicast():
+		if flow.OIF = want; want == "" {
+			flow.OIF = host.LinkName(q.In.Name)
+		}
+	case a.Is4() && (other.IsMulticast() || other == limitedBroadcast || other.As4()[0] == 0):
+		flow.Src = unset
 	}
 	return n.fibAnswer(&flow, want)
 }
