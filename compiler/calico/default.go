@@ -1,12 +1,16 @@
 package calico
 
 import (
+	"cmp"
 	"slices"
 
 	"tortie/compiler/diag"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // At gives the place of a field of the object in hand.
@@ -31,8 +35,29 @@ func Default(obj any, stored bool, at At) diag.List {
 		if !stored {
 			defaultPolicyTypes(&o.Spec.PolicyTypes, len(o.Spec.Egress) > 0)
 		}
+	case *corev1.Service:
+		defaultService(o)
+	case *discoveryv1.EndpointSlice:
+		for i, p := range o.Ports {
+			if p.Protocol == nil {
+				tcp := corev1.ProtocolTCP
+				o.Ports[i].Protocol = &tcp
+			}
+		}
 	}
 	return nil
+}
+
+// defaultService fills in type, protocols and target ports.
+func defaultService(o *corev1.Service) {
+	o.Spec.Type = cmp.Or(o.Spec.Type, corev1.ServiceTypeClusterIP)
+	for i := range o.Spec.Ports {
+		p := &o.Spec.Ports[i]
+		p.Protocol = cmp.Or(p.Protocol, corev1.ProtocolTCP)
+		if p.TargetPort == (intstr.IntOrString{}) {
+			p.TargetPort = intstr.FromInt32(p.Port)
+		}
+	}
 }
 
 // defaultTypes infers a policy's types from its rules: egress only if there are

@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"slices"
 
 	"tortie/compiler/calico"
@@ -62,6 +63,7 @@ func (r *reader) checkMeta(src Source, m metav1.Object, sc scope) bool {
 		r.add("cluster/no-name", diag.Error, src.At("metadata"), hint, "%s without metadata.name", src.Kind)
 		return false
 	}
+	r.restoreMeta(src, m)
 	switch {
 	case sc == namespaced && m.GetNamespace() == "":
 		m.SetNamespace("default")
@@ -71,6 +73,28 @@ func (r *reader) checkMeta(src Source, m metav1.Object, sc scope) bool {
 		m.SetNamespace("")
 	}
 	return true
+}
+
+// metadataAnnotation is where Calico keeps the labels and annotations of an
+// object that it stores as crd.projectcalico.org/v1.
+const metadataAnnotation = "projectcalico.org/metadata"
+
+// restoreMeta puts back the labels and annotations that the annotation holds, as
+// libcalico-go does when it reads such an object (lib/backend/k8s/resources,
+// ConvertK8sResourceToCalicoResource). Name and namespace stay the object's own.
+func (r *reader) restoreMeta(src Source, m metav1.Object) {
+	text, ok := m.GetAnnotations()[metadataAnnotation]
+	if !ok || group(src.APIVersion) != "crd.projectcalico.org" {
+		return
+	}
+	var kept metav1.ObjectMeta
+	if err := json.Unmarshal([]byte(text), &kept); err != nil {
+		r.add("cluster/bad-metadata-annotation", diag.Error, src.At("metadata", "annotations", metadataAnnotation),
+			"the annotation holds an object's metadata as JSON", "%s %q: %v", src.Kind, m.GetName(), err)
+		return
+	}
+	m.SetLabels(kept.Labels)
+	m.SetAnnotations(kept.Annotations)
 }
 
 // settle sorts objects by namespace and name. Of several with one name the last

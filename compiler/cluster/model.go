@@ -84,6 +84,20 @@ func (b *modelBuilder) policies() {
 		p, ok, diags := calico.FromStagedKubernetesNetworkPolicy(o.Object, o.Source.At)
 		b.policy(o.Source, p, ok, diags)
 	}
+	for _, o := range s.AdminNetworkPolicies {
+		b.notEnforced(o.Source)
+	}
+	for _, o := range s.BaselineAdminNetworkPolicies {
+		b.notEnforced(o.Source)
+	}
+}
+
+func (b *modelBuilder) notEnforced(src Source) {
+	b.diags.Add(diag.Finding{
+		Code: "calico/not-enforced", Severity: diag.Warning, Span: src.At("kind"),
+		Message: "Calico v3.32 does not enforce " + src.Kind + " " + src.APIVersion,
+		Hint:    "convert it to a ClusterNetworkPolicy",
+	})
 }
 
 func (b *modelBuilder) policy(src Source, p calico.Policy, ok bool, diags diag.List) {

@@ -29,6 +29,7 @@ func Read(files []File, opt Options) (*Snapshot, diag.List) {
 		k.finish(r)
 	}
 	r.snap.sortOthers()
+	r.standIns()
 	r.diags.Sort()
 	return r.snap, r.diags
 }

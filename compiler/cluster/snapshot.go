@@ -92,6 +92,10 @@ type Snapshot struct {
 	Jobs            []Object[batchv1.Job]
 	CronJobs        []Object[batchv1.CronJob]
 
+	// MadeUpPods says that Pods are made of workloads' templates (their Source is
+	// the workload, which also owns them), with addresses that are made up.
+	MadeUpPods bool
+
 	KubernetesNetworkPolicies    []Object[networkingv1.NetworkPolicy]
 	ClusterNetworkPolicies       []Object[calico.ClusterNetworkPolicy]
 	AdminNetworkPolicies         []Object[calico.AdminNetworkPolicy]
