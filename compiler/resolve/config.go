@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -223,6 +224,7 @@ var params = map[string]param{
 	"floatingips":                        choice(func(s *Settings) *bool { return &s.FloatingIPs }, map[string]bool{"Enabled": true, "Disabled": false}),
 	"externalnodescidrlist":              {set: setExternalNodes, fatal: true},
 	"istioambientmode":                   choice(func(s *Settings) *bool { return &s.IstioAmbient }, map[string]bool{"Enabled": true, "Disabled": false}),
+	"istiodscpmark":                      {set: setIstioDSCP},
 	"workloadsourcespoofing":             choice(func(s *Settings) *bool { return &s.SpoofingAllowed }, map[string]bool{"Any": true, "Disabled": false}),
 }
 
@@ -236,6 +238,7 @@ func setInterfacePrefix(s *Settings, v string) string {
 		return "a list of interface prefixes"
 	}
 	s.InterfacePrefixes = list
+	s.OpenStack = slices.Contains(list, "tap") // felix/config OpenstackActive
 	return ""
 }
 
@@ -377,6 +380,15 @@ func optionalBool(field func(*Settings) **bool) func(*Settings, string) string {
 		*field(s) = &b
 		return ""
 	}
+}
+
+func setIstioDSCP(s *Settings, v string) string {
+	n, err := strconv.ParseUint(v, 10, 8)
+	if err != nil || n > 63 {
+		return "a DSCP from 0 to 63"
+	}
+	s.IstioDSCP = uint8(n)
+	return ""
 }
 
 func setExternalNodes(s *Settings, v string) string {

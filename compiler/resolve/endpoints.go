@@ -171,9 +171,16 @@ func (n *nodeResolver) workload(src *cluster.Sourced[calico.Endpoint]) Workload 
 		}
 	}
 	n.want(e.Profiles)
-	w.Tiers = normal.tiers(n.match(n.index.labels.of(e.Labels, e.Profiles)))
+	labels := n.index.labels.of(e.Labels, e.Profiles)
+	w.Tiers = normal.tiers(n.match(labels))
+	w.IstioAmbient = n.view.Settings.IstioAmbient && n.index.selectors.get(istioSelector).eval(labels)
 	return w
 }
+
+// istioSelector selects the pods of Istio's ambient mesh
+// (felix/calc/istio_calculator.go).
+const istioSelector = "projectcalico.org/orchestrator == 'k8s' && (pcns.istio.io/dataplane-mode == 'ambient'" +
+	" && istio.io/dataplane-mode != 'none' || istio.io/dataplane-mode == 'ambient')"
 
 func (n *nodeResolver) hosts() {
 	for i := range n.index.model.HostEndpoints {

@@ -66,8 +66,11 @@ func (x *Index) Node(name string, opt NodeOptions) (*View, diag.List) {
 	n.hosts()
 	n.policies()
 	n.profiles()
+	if n.view.Settings.IstioAmbient {
+		n.scanner.sets[istioSet] = &setSpec{id: istioSet, selector: x.selectors.get(istioSelector), addrs: true}
+	}
 	for _, s := range sortedSpecs(n.scanner.sets) {
-		n.view.IPSets = append(n.view.IPSets, x.members(s, n.view.Settings.SuppressOverlaps))
+		n.view.IPSets = append(n.view.IPSets, x.members(s, &n.view.Settings))
 	}
 	n.findings.Sort()
 	return n.view, n.findings

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
 	"tortie/dataplane/packet"
 
@@ -21,7 +22,7 @@ func (n *nodeResolver) settings(opt NodeOptions) {
 	for _, want := range []string{"default", "node." + n.name} {
 		for _, o := range n.index.snapshot.FelixConfigurations {
 			if o.Object.Name == want {
-				sources = append(sources, FelixConfig(&o.Object.Spec))
+				sources = append(sources, FelixConfig(&o.Object.Spec), n.extraConfig(o))
 			}
 		}
 	}
@@ -34,6 +35,21 @@ func (n *nodeResolver) settings(opt NodeOptions) {
 	n.pools()
 	n.nodes()
 	n.loopCIDRs()
+}
+
+// extraConfig gives the parameters of a FelixConfiguration that its Go type
+// lacks.
+func (n *nodeResolver) extraConfig(o cluster.Object[v3.FelixConfiguration]) Config {
+	extra, findings := cluster.Extra(o)
+	n.findings = append(n.findings, findings...)
+	c := Config{}
+	if extra.IstioAmbientMode != nil {
+		c["istioambientmode"] = *extra.IstioAmbientMode
+	}
+	if extra.IstioDSCPMark != nil {
+		c["istiodscpmark"] = strconv.Itoa(*extra.IstioDSCPMark)
+	}
+	return c
 }
 
 func problemFinding(p ConfigProblem) diag.Finding {
@@ -65,6 +81,11 @@ func FelixConfig(spec *v3.FelixConfigurationSpec) Config {
 	}
 	if spec.FailsafeOutboundHostPorts != nil && len(*spec.FailsafeOutboundHostPorts) == 0 {
 		c["failsafeoutboundhostports"] = "none"
+	}
+	// Felix's syncer writes this list as Go prints it, which Felix cannot read
+	// (libcalico-go's configurationprocessor.go), so the default holds.
+	if spec.KubeNodePortRanges != nil {
+		c["kubenodeportranges"] = fmt.Sprint(*spec.KubeNodePortRanges)
 	}
 	return c
 }

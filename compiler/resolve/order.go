@@ -22,6 +22,10 @@ type orderedTier struct {
 	policies      []*sourcedPolicy
 }
 
+// appliedTierOrder is the order that calicoctl and Calico's API server give a
+// tier that has none; one stored without goes last.
+const appliedTierOrder = 1_000_000
+
 // orderTiers sorts tiers and the policies in them as felix/calc/policy_sorter.go
 // (v3.32) does: known tiers first, by order, a missing order last, then by name;
 // policies by order, a missing order last, then by "name/namespace/kind". A tier
@@ -33,7 +37,11 @@ func orderTiers(tiers []cluster.Sourced[calico.Tier], policies []sourcedPolicy) 
 		if t.Value.Pass {
 			action = Pass
 		}
-		byName[t.Value.Name] = &orderedTier{name: t.Value.Name, defaultAction: action, order: orderOf(t.Value.Order), known: true}
+		order := orderOf(t.Value.Order)
+		if t.Value.Order == nil && !t.Source.Stored {
+			order = appliedTierOrder
+		}
+		byName[t.Value.Name] = &orderedTier{name: t.Value.Name, defaultAction: action, order: order, known: true}
 	}
 	for i := range policies {
 		p := &policies[i]

@@ -45,9 +45,7 @@ func (s *scanner) rule(r calico.Rule) (Rule, bool) {
 		HTTP:        r.HTTP != nil,
 		Index:       r.Index,
 	}
-	if r.IPVersion != nil {
-		out.IPVersion = packet.Family(*r.IPVersion)
-	}
+	out.IPVersion = ipVersionOf(r.IPVersion, r.Protocol)
 	for k, v := range r.Annotations {
 		out.Annotations = append(out.Annotations, Annotation{k, v})
 	}
@@ -114,6 +112,22 @@ func splitPorts(ports []numorstring.Port) (numbers []PortRange, names []string) 
 		numbers = append(numbers, PortRange{p.MinPort, p.MaxPort})
 	}
 	return numbers, names
+}
+
+// ipVersionOf: without a version, the names (not the numbers) of the ICMP
+// protocols imply one (felix/calc/rule_convert.go).
+func ipVersionOf(version *int, p *numorstring.Protocol) packet.Family {
+	switch {
+	case version != nil:
+		return packet.Family(*version)
+	case p == nil:
+		return 0
+	case strings.EqualFold(p.String(), "icmp"):
+		return packet.IPv4
+	case strings.EqualFold(p.String(), "icmpv6"):
+		return packet.IPv6
+	}
+	return 0
 }
 
 func actionOf(s string) Action {

@@ -21,7 +21,12 @@ type setSpec struct {
 	// service is "namespace/name"; ports says that members carry ports.
 	service string
 	ports   bool
+	// addrs makes it a set of addresses, not of networks.
+	addrs bool
 }
+
+// istioSet is the set of all pods of Istio's ambient mesh.
+const istioSet = "all-istio-weps"
 
 // selectorSet returns the ID of the set of a selector's addresses, or of its
 // endpoints with a named port; false when the selector cannot be parsed.
@@ -60,12 +65,15 @@ type item struct {
 	labels *labelled
 	nets   []netip.Prefix
 	ports  []calico.EndpointPort
+	// spoofs says that the endpoint asks for spoofed source prefixes; Felix
+	// ignores it unless it is set to allow that.
+	spoofs bool
 }
 
 // members fills one set (felix/labelindex/named_port_index.go,
-// felix/serviceindex). Sets of networks lose what a wider network covers when
-// suppress is set, as Felix does unless nftablesMode is Disabled.
-func (x *Index) members(s *setSpec, suppress bool) IPSet {
+// felix/serviceindex). Sets of networks lose what a wider network covers
+// unless nftablesMode is Disabled.
+func (x *Index) members(s *setSpec, set *Settings) IPSet {
 	out := IPSet{ID: s.id, Type: SetNet}
 	switch {
 	case s.service != "":
@@ -75,25 +83,29 @@ func (x *Index) members(s *setSpec, suppress bool) IPSet {
 		out.Members = x.serviceMembers(s)
 	case s.proto != "":
 		out.Type = SetIPPort
-		x.eachSelected(s.selector, func(it *item) { out.Members = append(out.Members, namedPortMembers(s, it)...) })
+		x.eachSelected(s.selector, set, func(it *item) { out.Members = append(out.Members, namedPortMembers(s, it)...) })
 	default:
-		x.eachSelected(s.selector, func(it *item) {
+		if s.addrs {
+			out.Type = SetIP
+		}
+		x.eachSelected(s.selector, set, func(it *item) {
 			for _, n := range it.nets {
 				out.Members = append(out.Members, Member{Prefix: n.Masked()})
 			}
 		})
 	}
 	out.Members = sortedMembers(out.Members)
-	if suppress && out.Type == SetNet {
+	if set.SuppressOverlaps && out.Type == SetNet {
 		out.Members = widest(out.Members)
 	}
 	return out
 }
 
 // eachSelected calls f for every item that the selector selects.
-func (x *Index) eachSelected(c *compiled, f func(*item)) {
+func (x *Index) eachSelected(c *compiled, set *Settings, f func(*item)) {
 	for i := range x.items {
-		if it := &x.items[i]; c.eval(it.labels) {
+		it := &x.items[i]
+		if (!it.spoofs || set.SpoofingAllowed) && c.eval(it.labels) {
 			f(it)
 		}
 	}
@@ -190,17 +202,17 @@ func sortedSpecs(sets map[string]*setSpec) []*setSpec {
 func itemsOf(m *cluster.Model, labels *labelIndex) []item {
 	var out []item
 	for _, e := range m.Endpoints {
-		out = append(out, item{labels.of(e.Value.Labels, e.Value.Profiles), e.Value.Nets, e.Value.Ports})
+		out = append(out, item{labels.of(e.Value.Labels, e.Value.Profiles), e.Value.Nets, e.Value.Ports, len(e.Value.AllowSpoofed) > 0})
 	}
 	for _, h := range m.HostEndpoints {
 		nets := make([]netip.Prefix, len(h.Value.ExpectedIPs))
 		for i, a := range h.Value.ExpectedIPs {
 			nets[i] = fullPrefix(a)
 		}
-		out = append(out, item{labels.of(h.Value.Labels, h.Value.Profiles), nets, h.Value.Ports})
+		out = append(out, item{labels.of(h.Value.Labels, h.Value.Profiles), nets, h.Value.Ports, false})
 	}
 	for _, n := range m.NetworkSets {
-		out = append(out, item{labels.of(n.Value.Labels, n.Value.Profiles), n.Value.Nets, nil})
+		out = append(out, item{labels.of(n.Value.Labels, n.Value.Profiles), n.Value.Nets, nil, false})
 	}
 	return out
 }
