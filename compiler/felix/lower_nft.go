@@ -174,8 +174,9 @@ func (r *renderer) nftRules(layer nf.TableName, in []rule) []nf.Rule {
 func (r *renderer) nftRule(layer nf.TableName, in *rule) nf.Rule {
 	out := nf.Rule{Origin: in.origin, Comments: in.notes}
 	proto := protoOf(in.match)
-	for i, c := range in.match {
-		if !impliedLater(c, in.match[i+1:], r.family) {
+	match := r.joinPorts(in)
+	for i, c := range match {
+		if !impliedLater(c, match[i+1:], r.family) {
 			out.Body = append(out.Body, r.nftMatch(c, proto)...)
 		}
 	}

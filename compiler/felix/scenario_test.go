@@ -1,6 +1,9 @@
 package felix
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,13 +19,19 @@ import (
 	"tortie/dataplane/packet"
 )
 
-// scenario is one recording of a whole Felix: what went in, what it programmed.
+// scenario is one recording of a whole Felix v3.32.1: what went in, what it
+// programmed, in iptables mode and (the NFT fields) in nftables mode. Other
+// programs' rules and all comments are left out.
 type scenario struct {
-	inputs, env, addrs, iptables, ip6tables, ipset, nft string
+	Inputs                     string
+	Env, Addrs                 string
+	Iptables, IP6tables, IPSet string
+	NFTEnv, NFTAddrs, NFT      string
 }
 
-// viewOf resolves a scenario's inputs for node1.
-func viewOf(t *testing.T, in, env, addrs string) *resolve.View {
+// viewOf resolves a scenario's inputs for node1; broken says that Felix would
+// not start with its settings.
+func viewOf(t *testing.T, in, env, addrs string) (v *resolve.View, broken bool) {
 	t.Helper()
 	snap, findings := cluster.Read([]cluster.File{{Name: "inputs.yaml", Data: []byte(in)}}, cluster.Options{})
 	for _, f := range findings {
@@ -49,103 +58,79 @@ func viewOf(t *testing.T, in, env, addrs string) *resolve.View {
 	for _, f := range vf {
 		t.Logf("%s: %s: %s", f.Span, f.Severity, f.Message)
 	}
-	return v
+	return v, vf.HasErrors()
 }
 
-// onlyFelix leaves of the base chains what Felix put there (its jumps and the two
-// appended rules of FORWARD) and drops the chains of others.
-func onlyFelix(tables []nf.Table) []nf.Table {
-	var out []nf.Table
-	for _, t := range tables {
-		keep := t
-		keep.Chains = nil
-		has := false
-		for _, c := range t.Chains {
-			if strings.HasPrefix(string(c.Name), "cali-") {
-				has = true
-			} else if c.Base == nil {
-				continue
-			} else {
-				c.Rules = ownRules(c.Rules)
-			}
-			keep.Chains = append(keep.Chains, c)
+// sameIptables compares what Program makes of a scenario with what Felix
+// programmed; it returns the number of rules compared.
+func (s scenario) sameIptables(t *testing.T) int {
+	t.Helper()
+	v, broken := viewOf(t, s.Inputs, s.Env, s.Addrs)
+	want, _ := iptables.Parse("iptables-save", []byte(s.Iptables), iptables.Options{Family: packet.IPv4})
+	six, _ := iptables.Parse("ip6tables-save", []byte(s.IP6tables), iptables.Options{Family: packet.IPv6})
+	if len(want) == 0 {
+		if !broken {
+			t.Error("Felix did not start here, and nothing says so")
 		}
-		if has {
-			out = append(out, keep)
-		}
+		return 0
 	}
-	return out
+	res, err := Program(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(t nf.Table, r nf.Rule) string { r.Comments = nil; return iptables.RuleText(r) + "   " + body(r) }
+	n := compareChains(t, chainsOf(append(want, six...), text), chainsOf(res.Ruleset.Tables, text))
+	compareIPSets(t, s.IPSet, res.Ruleset.IPSets)
+	return n
 }
 
-func ownRules(rules []nf.Rule) []nf.Rule {
-	var out []nf.Rule
-	for _, r := range rules {
-		for _, c := range r.Comments {
-			if strings.HasPrefix(c, "cali:") {
-				out = append(out, r)
-				break
-			}
-		}
+func (s scenario) sameNftables(t *testing.T) int {
+	t.Helper()
+	v, _ := viewOf(t, s.Inputs, s.NFTEnv, s.NFTAddrs)
+	res, err := Program(v)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out
+	want, _ := nftables.Parse("nft", []byte(s.NFT))
+	text := func(t nf.Table, r nf.Rule) string { return nftables.RuleText(r, t.Family, true) + "   " + body(r) }
+	n := compareChains(t, chainsOf(want, text), chainsOf(res.Ruleset.Tables, text))
+	compareNftSets(t, want, res.Ruleset.Tables)
+	return n
 }
 
-func TestScenario_Dev(t *testing.T) {
-	dirs := os.Getenv("TORTIE_FELIX_RECORDINGS")
-	if dirs == "" {
-		t.Skip("TORTIE_FELIX_RECORDINGS is not set")
+// Every recorded scenario, from its inputs to rules and sets.
+func TestScenario_RulesAreFelixs(t *testing.T) {
+	files, err := filepath.Glob("testdata/scenarios/*.json.gz")
+	if err != nil || len(files) < 80 {
+		t.Fatalf("%d scenarios: %v", len(files), err)
 	}
-	read := func(p string) string { b, _ := os.ReadFile(p); return string(b) }
-	total, scenarios := 0, 0
-	for _, root := range filepath.SplitList(dirs) {
-		list, _ := filepath.Glob(root + "/*/iptables-save.txt")
-		for _, p := range list {
-			d := filepath.Dir(p)
-			in := read(d + "/inputs.yaml")
-			if c := read(d + "/cluster.yaml"); c != "" {
-				in = c
-			}
-			t.Run(filepath.Base(d)+"/iptables", func(t *testing.T) {
-				res, err := Program(viewOf(t, in, read(d+"/felix.env"), read(d+"/ip-addr.txt")))
-				if err != nil {
-					t.Fatal(err)
-				}
-				want, _ := iptables.Parse("iptables-save", []byte(read(d+"/iptables-save.txt")), iptables.Options{Family: packet.IPv4})
-				six, _ := iptables.Parse("ip6tables-save", []byte(read(d+"/ip6tables-save.txt")), iptables.Options{Family: packet.IPv6})
-				text := func(t nf.Table, r nf.Rule) string { r.Comments = nil; return iptables.RuleText(r) + "   " + body(r) }
-				total += compareChains(t, chainsOf(onlyFelix(append(want, six...)), text), chainsOf(onlyFelixBases(res.Ruleset.Tables), text))
-				compareIPSets(t, read(d+"/ipset-save.txt"), res.Ruleset.IPSets)
-				scenarios++
-			})
-			nft := read(d + "/nft-ruleset.txt")
-			if nft == "" {
-				continue
-			}
-			t.Run(filepath.Base(d)+"/nftables", func(t *testing.T) {
-				addr := read(d + "/ip-addr.nft.txt")
-				if addr == "" {
-					addr = read(d + "/ip-addr.txt")
-				}
-				res, err := Program(viewOf(t, in, read(d+"/felix.env.nft"), addr))
-				if err != nil {
-					t.Fatal(err)
-				}
-				all, _ := nftables.Parse("nft", []byte(nft))
-				var want []nf.Table
-				for _, tb := range all {
-					if strings.HasPrefix(string(tb.Name), "calico") {
-						want = append(want, tb)
-					}
-				}
-				text := func(t nf.Table, r nf.Rule) string { return nftables.RuleText(r, t.Family, true) + "   " + body(r) }
-				total += compareChains(t, chainsOf(want, text), chainsOf(res.Ruleset.Tables, text))
-				compareNftSets(t, want, res.Ruleset.Tables)
-				scenarios++
-			})
+	rules, modes := 0, 0
+	for _, f := range files {
+		s := readScenario(t, f)
+		name := strings.TrimSuffix(filepath.Base(f), ".json.gz")
+		if s.Env != "" {
+			t.Run(name+"/iptables", func(t *testing.T) { rules += s.sameIptables(t); modes++ })
+		}
+		if s.NFT != "" {
+			t.Run(name+"/nftables", func(t *testing.T) { rules += s.sameNftables(t); modes++ })
 		}
 	}
-	t.Logf("%d scenarios, %d rules compared", scenarios, total)
+	t.Logf("%d scenarios in %d modes, %d rules compared", len(files), modes, rules)
 }
 
-// onlyFelixBases drops base chains of tables that Felix leaves empty.
-func onlyFelixBases(tables []nf.Table) []nf.Table { return tables }
+func readScenario(t *testing.T, file string) scenario {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zr, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s scenario
+	if err := json.NewDecoder(zr).Decode(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
