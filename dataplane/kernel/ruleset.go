@@ -1,0 +1,161 @@
+package kernel
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"tortie/dataplane/ipset"
+	"tortie/dataplane/iptables"
+	"tortie/dataplane/netns"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/nftables"
+	"tortie/dataplane/packet"
+)
+
+// ApplyRuleset replaces IP sets and tables of the namespace by those of the rule
+// set. Tables are loaded in their order, because the kernel runs the newest
+// registration of a priority first.
+func ApplyRuleset(ns *netns.NS, r *nf.Ruleset) error {
+	if len(r.IPSets) > 0 {
+		if _, err := ns.Run(string(ipset.Write(r.IPSets)), "ipset", "restore", "-exist"); err != nil {
+			return err
+		}
+	}
+	for _, group := range runs(r.Tables) {
+		if err := load(ns, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runs cuts the tables into groups that one tool loads at once.
+func runs(tables []nf.Table) [][]nf.Table {
+	var out [][]nf.Table
+	for _, t := range tables {
+		if n := len(out); n > 0 {
+			last := out[n-1][0]
+			if last.Backend == t.Backend && (t.Backend == nf.NFTables || last.Family == t.Family) {
+				out[n-1] = append(out[n-1], t)
+				continue
+			}
+		}
+		out = append(out, []nf.Table{t})
+	}
+	return out
+}
+
+func load(ns *netns.NS, tables []nf.Table) error {
+	text, err := Text(tables)
+	if err == nil {
+		tool := tools(tables[0]).restore
+		_, err = ns.Run(text, tool[0], tool[1:]...)
+	}
+	if err != nil {
+		return fmt.Errorf("load %s tables: %w", tables[0].Backend, err)
+	}
+	return nil
+}
+
+// Text is what the loading tool of the tables' backend reads; all of them are of
+// one backend and, if it is iptables, of one family.
+func Text(tables []nf.Table) (string, error) {
+	var text []byte
+	var err error
+	if tables[0].Backend == nf.NFTables {
+		text, err = nftables.Write(tables)
+	} else {
+		text, err = iptables.Write(tables, ipFamily(tables[0].Family), iptables.WriteOptions{})
+	}
+	return string(text), err
+}
+
+// tool is how one kind of table is loaded and read.
+type tool struct {
+	restore, save []string
+}
+
+func tools(t nf.Table) tool {
+	prefix := "iptables"
+	if t.Family == nf.FamilyIP6 {
+		prefix = "ip6tables"
+	}
+	switch t.Backend {
+	case nf.IptablesLegacy:
+		return tool{[]string{prefix + "-legacy-restore"}, []string{prefix + "-legacy-save", "-c"}}
+	case nf.IptablesNFT:
+		return tool{[]string{prefix + "-nft-restore"}, []string{prefix + "-nft-save", "-c"}}
+	}
+	return tool{[]string{"nft", "-f", "-"}, []string{"nft", "-a", "list", "ruleset"}}
+}
+
+// ReadBack reads the rule set of the namespace with counters, and with handles
+// for nftables. Backends that like does not have are not asked, because asking
+// for legacy tables makes them.
+func ReadBack(ns *netns.NS, like *nf.Ruleset) (*nf.Ruleset, error) {
+	out := &nf.Ruleset{}
+	if len(like.IPSets) > 0 {
+		text, err := ns.Run("", "ipset", "save")
+		if err != nil {
+			return nil, err
+		}
+		sets, findings := ipset.Parse("ipset save", []byte(text))
+		if err := failed(findings); err != nil {
+			return nil, err
+		}
+		out.IPSets = sets
+	}
+	asked := map[string]bool{}
+	for _, t := range like.Tables {
+		save := tools(t).save
+		if asked[save[0]] {
+			continue
+		}
+		asked[save[0]] = true
+		tables, err := read(ns, save, t)
+		if err != nil {
+			return nil, err
+		}
+		out.Tables = append(out.Tables, tables...)
+	}
+	return out, nil
+}
+
+func read(ns *netns.NS, save []string, t nf.Table) ([]nf.Table, error) {
+	text, err := ns.Run("", save[0], save[1:]...)
+	if err != nil {
+		return nil, err
+	}
+	if t.Backend == nf.NFTables {
+		tables, findings := nftables.Parse(save[0], []byte(text))
+		return tables, failed(findings)
+	}
+	tables, findings := iptables.Parse(save[0], []byte(text), iptables.Options{Family: ipFamily(t.Family), Backend: t.Backend})
+	return tables, failed(findings)
+}
+
+func ipFamily(f nf.Family) packet.Family {
+	if f == nf.FamilyIP6 {
+		return packet.IPv6
+	}
+	return packet.IPv4
+}
+
+// findings is what codecs report (a diag.List).
+type findings interface {
+	HasErrors() bool
+	WriteJSON(io.Writer) error
+}
+
+// failed makes findings with an error among them an error.
+func failed(l findings) error {
+	if !l.HasErrors() {
+		return nil
+	}
+	var text strings.Builder
+	if err := l.WriteJSON(&text); err != nil {
+		return err
+	}
+	return fmt.Errorf("read back: %s", text.String())
+}
