@@ -34,6 +34,7 @@ func TestConnect_Hairpin(t *testing.T) {
 	with := service + "-A POSTROUTING -s 10.65.0.2/32 -d 10.65.0.2/32 -j MASQUERADE\nCOMMIT\n"
 	c := connect(t, rules(t, state(), with), tcp(pod0, "10.96.0.10", 80))
 	want(t, c, trace.Allow)
+	want(t, connect(t, rules(t, state(), service+"COMMIT\n"), tcp(pod0, "10.96.0.10", 80)), trace.Deny)
 	if len(c.Conntrack) == 0 || c.Conntrack[0].Status != "SEEN_REPLY,ASSURED,SNAT,DNAT" {
 		t.Errorf("conntrack %+v", c.Conntrack)
 	}

@@ -12,6 +12,9 @@ import (
 func (d *dialog) request(p packet.Packet) bool {
 	j := d.w.Send(d.req.From, p, d.req.Bound)
 	tp := d.packet(trace.Request, &p, &j)
+	if j.Verdict == trace.Allow && p.Dst.Is6() && len(d.out.Packets) == 1 {
+		d.neighbours(&j)
+	}
 	if j.Verdict == trace.Allow && d.at.Host != "" && (j.At.Host != d.at.Host || j.At.Link != d.at.Link) {
 		j.Verdict, j.Why = trace.Deny, "a later packet of the connection arrived elsewhere"
 	}
@@ -20,6 +23,17 @@ func (d *dialog) request(p packet.Packet) bool {
 		d.at, d.peer = j.At, j.Packet
 	}
 	return d.alive()
+}
+
+// neighbours refuses a way on which neighbour discovery does not work.
+func (d *dialog) neighbours(j *Journey) {
+	o := d.w.discovery(d.req.From, j)
+	if o == nil {
+		return
+	}
+	j.Legs = append(j.Legs, *o)
+	j.Verdict, j.Why = trace.Deny, "IPv6 neighbour discovery is dropped, and so all IPv6 on that link"
+	d.out.Notes = append(d.out.Notes, j.Why+"; packets pass only while the neighbours still know each other")
 }
 
 // reply sends the far end's answer: the packet that arrived there, mirrored.

@@ -84,6 +84,11 @@ func (w *Walker) cross(j *Journey, o *Outcome) bool {
 	}
 	j.At = End{Addr: o.Packet.Dst, Host: o.Node, Link: o.Out}
 	j.Verdict = trace.Allow
+	if in := innermost(&j.Packet); in.Src == in.Dst {
+		j.Verdict, j.Why = trace.Deny, "it comes back to "+in.Dst.String()+" with that same source address, which its kernel refuses: "+
+			"whoever reaches itself by a service needs masquerade"
+		return false
+	}
 	if e := w.endpointAt(o.Node, o.Out); e != nil && !hasAddr(e, o.Packet.Dst) {
 		j.Verdict, j.Why = trace.Deny, "the endpoint behind "+string(o.Out)+" does not have the address "+o.Packet.Dst.String()
 	}

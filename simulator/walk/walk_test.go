@@ -130,3 +130,15 @@ func TestReceive_TracksOnlyWhenRulesAsk(t *testing.T) {
 		}
 	}
 }
+
+// A node that drops neighbour discovery is out of reach by IPv6.
+func TestConnect_NeighbourDiscovery(t *testing.T) {
+	from := walk.End{Addr: addr("fd00:172::100"), Host: "node1", Link: "eth0"}
+	s := nft(t, state(), `table ip6 f { chain i { type filter hook input priority 0; icmpv6 type 135 drop; } }`)
+	c := connect(t, s, tcp(from, "fd00:65::2", 80))
+	want(t, c, trace.Deny)
+	if c.Reason.Chain != "i" || len(c.Notes) != 1 {
+		t.Errorf("reason %+v, notes %q", c.Reason, c.Notes)
+	}
+	want(t, connect(t, state(), tcp(from, "fd00:65::2", 80)), trace.Allow)
+}
