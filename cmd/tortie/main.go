@@ -69,6 +69,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newTrace())
+	root.AddCommand(newTrace(), newRender())
 	return root
 }
