@@ -2,6 +2,7 @@ package walk
 
 import (
 	"net/netip"
+	"slices"
 
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
@@ -46,6 +47,7 @@ type dialog struct {
 // until both sides know that it stands. The verdict is allow only if all of them
 // arrive.
 func (w *Walker) Connect(r Request) trace.Connection {
+	w.notes = nil
 	d := dialog{w: w, req: &r}
 	d.out.Verdict = trace.Allow
 	if why := d.begin(); why != "" {
@@ -55,7 +57,11 @@ func (w *Walker) Connect(r Request) trace.Connection {
 	}
 	d.exchange()
 	d.conntrack()
-	d.out.Notes = append(d.out.Notes, w.notes...)
+	for _, n := range w.notes {
+		if !slices.Contains(d.out.Notes, n) {
+			d.out.Notes = append(d.out.Notes, n)
+		}
+	}
 	return d.out
 }
 

@@ -44,6 +44,9 @@ func (n *node) track(h nf.Hook, f *flight) bool {
 	had := f.ctx.Ct
 	ref, v := n.ct.In(&f.p, f.ctx.Ct, h == nf.LocalOut, n.w.now)
 	f.ctx.Ct = ref
+	if v.Uncertain {
+		n.w.assume("connection tracking of " + string(n.state.Name) + " depends on the kernel's hash seed here")
+	}
 	if r := n.w.rec; r.On() && (had.Conn == nil && had.Info != conntrack.Untracked || v.Why != "") {
 		r.Add(trace.Step{Kind: trace.KindConntrack, Hook: h.String(), Text: trackText(v), CtState: ref.Info.String()})
 	}
@@ -79,13 +82,21 @@ func (n *node) chain(h nf.Hook, s *step, f *flight) bool {
 	if !n.verdict(h, res, f) {
 		return false
 	}
-	if s.priority == nf.PriFilter && h != nf.PreRouting && h != nf.PostRouting {
-		f.end.Accepted, f.end.Marked = res.Rule, f.ctx.LastMark
+	if s.priority > nf.PriMangle && h != nf.PreRouting && h != nf.PostRouting {
+		f.accepted(res.Rule)
 	}
 	if s.reroute && routingKey(&f.p) != before {
 		return n.reroute(h, f)
 	}
 	return true
+}
+
+// accepted remembers what let the packet pass a filter chain; a policy counts
+// only as long as no rule did it.
+func (f *flight) accepted(r eval.RuleRef) {
+	if r.Rule != 0 || f.end.Accepted.IsZero() {
+		f.end.Accepted, f.end.Marked = r, f.ctx.LastMark
+	}
 }
 
 // verdict ends the flight if the chain did; true goes on.

@@ -89,8 +89,8 @@ func (n *node) bind(h nf.Hook, s *step, m conntrack.Manip, f *flight) bool {
 }
 
 func (n *node) noteFreedom(c *conntrack.Conn) {
-	if r := n.w.rec; r.On() && c != nil && c.FreePort {
-		r.Add(trace.Step{Kind: trace.KindChoice, Text: "the kernel draws the translated port at random"})
+	if c != nil && c.FreePort {
+		n.w.assume("the kernel draws the translated port at random")
 	}
 }
 

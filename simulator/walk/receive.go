@@ -75,6 +75,9 @@ func (n *node) input(f *flight) {
 }
 
 func (n *node) recordRoute(f *flight) {
+	if f.dst.Multipath {
+		n.w.assume("of a route with several next hops the first was taken; the kernel chooses by a hash")
+	}
 	r := n.w.rec
 	if !r.On() {
 		return
@@ -89,9 +92,6 @@ func (n *node) recordRoute(f *flight) {
 		s.Text = "for this host"
 	default:
 		s.Text = "by " + string(f.dst.Dev) + " to " + f.dst.NextHop(f.p.Dst).String()
-	}
-	if f.dst.Multipath {
-		s.Text += " (the first of several next hops; the kernel hashes)"
 	}
 	r.Add(s)
 }

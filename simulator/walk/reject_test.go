@@ -145,3 +145,9 @@ func tunnelNode(name host.Name, local, remote, pods, farPods string) *host.State
 		Routes:  []host.Route{dev("172.31.0.0/24", "eth0"), dev(pods+".2/32", "cali0"), via(farPods+".0/26", farPods+".0", "vxlan.calico")},
 		Sysctls: map[string]string{"net.ipv4.ip_forward": "1"}}
 }
+
+// A dropped packet whose sender got a redirect is dropped all the same.
+func TestConnect_RedirectIsNoAnswer(t *testing.T) {
+	s := rules(t, state(), "*filter\n:FORWARD DROP\nCOMMIT\n")
+	want(t, connect(t, s, tcp(walk.End{Addr: addr("172.31.0.9"), Host: "node1", Link: "eth0"}, "172.31.0.100", 80)), trace.Deny)
+}

@@ -153,9 +153,13 @@ func hasAddr(e *host.Endpoint, a netip.Addr) bool {
 	return false
 }
 
-// answered reports whether an answer to the packet gets anywhere.
+// answered reports whether an answer to the packet gets anywhere; a redirect is
+// none.
 func (w *Walker) answered(o *Outcome) bool {
 	for i := range o.Answers {
+		if p := &o.Answers[i].Packet; p.Proto == packet.ProtoICMP && p.ICMPType == 5 {
+			continue
+		}
 		if a := w.follow(o.Answers[i]); a.Verdict == trace.Allow {
 			return true
 		}
