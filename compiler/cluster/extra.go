@@ -29,19 +29,17 @@ type FelixExtra struct {
 
 // Extra reads those fields.
 func Extra(o Object[v3.FelixConfiguration]) (FelixExtra, diag.List) {
-	var all struct {
-		FelixExtra `json:",inline"`
-	}
+	var extra FelixExtra
 	spec := o.Source.Node.Get("spec")
 	if spec == nil {
 		return FelixExtra{}, nil
 	}
-	diags, _ := yamlpos.Decode(spec, &all, yamlpos.Options{Lenient: true})
+	diags, _ := yamlpos.Decode(spec, &extra, yamlpos.Options{Lenient: true})
 	var errs diag.List
 	for _, f := range diags {
 		if f.Severity == diag.Error {
 			errs.Add(f)
 		}
 	}
-	return all.FelixExtra, errs
+	return extra, errs
 }

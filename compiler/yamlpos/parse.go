@@ -29,7 +29,7 @@ func Parse(file string, data []byte) ([]*Node, diag.List) {
 			return docs, diags
 		}
 	}
-	p := &parser{file: file, data: data, lines: lineStarts(data)}
+	p := &parser{file: file, text: string(data), lines: lineStarts(data)}
 	for _, c := range splitDocuments(data) {
 		p.chunk(c)
 	}
@@ -38,7 +38,7 @@ func Parse(file string, data []byte) ([]*Node, diag.List) {
 
 type parser struct {
 	file  string
-	data  []byte
+	text  string
 	lines []int // byte offset of each line
 	docs  []*Node
 	diags diag.List
@@ -164,7 +164,7 @@ func (p *parser) syntaxError(err error) {
 
 // templateHint says what to do with text that is a template of YAML.
 func (p *parser) templateHint() string {
-	if bytes.Contains(p.data, []byte("{{")) {
+	if strings.Contains(p.text, "{{") {
 		return "this is a template; render it first, as with helm template"
 	}
 	return ""
@@ -325,11 +325,11 @@ func (p *parser) lineText(line int) string {
 	if line < 1 || line > len(p.lines) {
 		return ""
 	}
-	end := len(p.data)
+	end := len(p.text)
 	if line < len(p.lines) {
 		end = p.lines[line]
 	}
-	return strings.TrimRight(string(p.data[p.lines[line-1]:end]), "\r\n")
+	return strings.TrimRight(p.text[p.lines[line-1]:end], "\r\n")
 }
 
 // pos turns a line of the chunk and a column in characters into a place.
