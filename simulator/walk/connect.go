@@ -68,7 +68,7 @@ func (w *Walker) Connect(r Request) trace.Connection {
 // begin makes the first packet.
 func (d *dialog) begin() (why string) {
 	r := d.req
-	p := packet.Packet{Src: r.From.Addr, Dst: r.Dst, Proto: r.Proto, TTL: 64, SrcPort: r.SrcPort, DstPort: r.DstPort}
+	p := packet.Packet{Src: r.From.Addr.Unmap(), Dst: r.Dst.Unmap(), Proto: r.Proto, TTL: 64, SrcPort: r.SrcPort, DstPort: r.DstPort}
 	n := d.w.byName[r.From.Host]
 	switch {
 	case n == nil:
