@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"tortie/compiler/diag"
@@ -17,7 +15,7 @@ import (
 // Limits that keep hostile input from using up memory or the stack.
 const (
 	maxDepth = 200       // nesting of values, aliases followed
-	maxNodes = 2_000_000 // values that aliases may add to one file
+	maxNodes = 200_000 // values that aliases may add to one file
 )
 
 // Parse reads all documents of a file, YAML or JSON. Empty documents are left
@@ -132,59 +130,6 @@ func (p *parser) document(y *yaml.Node) {
 	if n.Kind != Null {
 		p.docs = append(p.docs, n)
 	}
-}
-
-var lineInError = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
-
-// parserMessage matches the errors in which yaml.v3 counts lines from 0; in the
-// others it counts from 1.
-var parserMessage = regexp.MustCompile(`^(did not find expected (node content|key|',' or|'-' indicator|<)|found (duplicate|undefined|incompatible))`)
-
-var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.+)' referenced`)
-
-// syntaxError reports what yaml.v3 says of a chunk's text. It names the line
-// where the broken value starts.
-func (p *parser) syntaxError(text []byte, err error) {
-	m := lineInError.FindStringSubmatch(err.Error())
-	line := 1
-	msg := err.Error()
-	if m != nil {
-		msg = m[2]
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			line = n
-			if parserMessage.MatchString(msg) {
-				line++
-			}
-		}
-	}
-	if m := unknownAnchor.FindStringSubmatch(msg); m != nil {
-		if i := strings.Index(string(text), "*"+m[1]); i >= 0 {
-			line = 1 + strings.Count(string(text[:i]), "\n")
-		}
-	}
-	pos := p.pos(line, 1)
-	onLine := p.lineText(pos.Line)
-	indent := len(onLine) - len(strings.TrimLeft(onLine, " \t"))
-	pos = shiftCol(pos, indent)
-	f := diag.Finding{
-		Code: "yaml/syntax", Severity: diag.Error, Message: "cannot read as YAML: " + msg,
-		Span: diag.Span{File: p.file, Start: pos, End: pos},
-	}
-	if strings.Contains(onLine, "\t") && strings.Contains(msg, "cannot start any token") {
-		f.Hint = "indent with spaces; YAML does not allow tabs"
-	}
-	if f.Hint == "" {
-		f.Hint = p.templateHint()
-	}
-	p.diags.Add(f)
-}
-
-// templateHint says what to do with text that is a template of YAML.
-func (p *parser) templateHint() string {
-	if strings.Contains(p.text, "{{") {
-		return "this is a template; render it first, as with helm template"
-	}
-	return ""
 }
 
 func (p *parser) add(code string, sev diag.Severity, at diag.Span, hint, format string, args ...any) {
@@ -319,53 +264,4 @@ func (p *parser) key(k *yaml.Node) (string, diag.Span) {
 	}
 	p.scalar(n, k)
 	return n.Text, n.Span
-}
-
-func later(a, b diag.Pos) diag.Pos {
-	if b.Byte > a.Byte {
-		return b
-	}
-	return a
-}
-
-func lineStarts(data []byte) []int {
-	starts := []int{0}
-	for i, c := range data {
-		if c == '\n' {
-			starts = append(starts, i+1)
-		}
-	}
-	return starts
-}
-
-func (p *parser) lineText(line int) string {
-	if line < 1 || line > len(p.lines) {
-		return ""
-	}
-	end := len(p.text)
-	if line < len(p.lines) {
-		end = p.lines[line]
-	}
-	return strings.TrimRight(p.text[p.lines[line-1]:end], "\r\n")
-}
-
-// pos turns a line of the chunk and a column in characters into a place.
-func (p *parser) pos(line, col int) diag.Pos {
-	line = min(max(line+p.shift, 1), len(p.lines))
-	text := p.lineText(line)
-	b := 0
-	for i := range text {
-		if col <= 1 {
-			b = i
-			break
-		}
-		col--
-		b = len(text)
-	}
-	return diag.Pos{Line: line, Col: b + 1, Byte: p.lines[line-1] + b}
-}
-
-func (p *parser) at(y *yaml.Node) diag.Span {
-	pos := p.pos(y.Line, y.Column)
-	return diag.Span{File: p.file, Start: pos, End: pos}
 }
