@@ -14,7 +14,7 @@ import (
 
 // Limits that keep hostile input from using up memory or the stack.
 const (
-	maxDepth = 200       // nesting of values, aliases followed
+	maxDepth = 200     // nesting of values, aliases followed
 	maxNodes = 200_000 // values that aliases may add to one file
 )
 
