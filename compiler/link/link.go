@@ -11,6 +11,7 @@ package link
 
 import (
 	"fmt"
+	"maps"
 	"sort"
 
 	"tortie/compiler/cluster"
@@ -42,15 +43,17 @@ type Linker struct {
 	index    *resolve.Index
 	routing  *routing.Cluster
 	options  Options
+	// base are settings below every FelixConfiguration; notes say what was
+	// assumed.
+	base  resolve.Config
+	notes []string
 }
 
 // New prepares a cluster. Findings are about objects that cannot be converted.
 func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	model, findings := s.Model()
-	env := resolve.Config{}
-	for k, v := range opt.Env {
-		env[k] = v
-	}
+	env := installEnv(s)
+	maps.Copy(env, opt.Env)
 	switch {
 	case opt.NFTables:
 		env["nftablesmode"] = "Enabled"
@@ -58,7 +61,9 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 		env["nftablesmode"] = "Disabled"
 	}
 	opt.Env = env
-	return &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: routing.New(s, model), options: opt}, findings
+	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: routing.New(s, model), options: opt}
+	l.assumeInstall()
+	return l, findings
 }
 
 // NodeNames returns the names of the cluster's nodes in order.
@@ -70,7 +75,7 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 	if !ok {
 		return state, nil, nil, fmt.Errorf("no node %q in the input", name)
 	}
-	view, findings := l.index.Node(string(name), resolve.NodeOptions{Env: l.options.Env, Interfaces: interfacesOf(&state), IPVS: l.options.IPVS})
+	view, findings := l.index.Node(string(name), resolve.NodeOptions{Base: l.base, Env: l.options.Env, Interfaces: interfacesOf(&state), IPVS: l.options.IPVS})
 	result, err := felix.Program(view)
 	if err != nil {
 		return state, nil, findings, fmt.Errorf("node %s: %w", name, err)
@@ -92,7 +97,7 @@ func (l *Linker) Fleet() (*host.Fleet, diag.List, error) {
 		}
 		sort.Slice(names, func(i, j int) bool { return names[i] < names[j] })
 	}
-	f := &host.Fleet{Origins: []host.Origin{{}}, Notes: l.routing.Notes}
+	f := &host.Fleet{Origins: []host.Origin{{}}, Notes: append(l.notes, l.routing.Notes...)}
 	var all diag.List
 	underlay := host.Segment{Name: "underlay"}
 	for _, name := range names {

@@ -48,10 +48,11 @@ func New(s *cluster.Snapshot, m *cluster.Model) *Index {
 	return x
 }
 
-// NodeOptions say what the cluster's objects do not: Felix's environment, the
-// node's interfaces, and whether kube-proxy there runs in IPVS mode.
+// NodeOptions say what the cluster's objects do not: settings that hold where no
+// FelixConfiguration says otherwise, Felix's environment, the node's interfaces,
+// and whether kube-proxy there runs in IPVS mode.
 type NodeOptions struct {
-	Env        Config
+	Base, Env  Config
 	Interfaces []Interface
 	IPVS       bool
 }

@@ -18,7 +18,7 @@ import (
 // settings merges Felix's configuration and what the node and the pools say of
 // tunnels.
 func (n *nodeResolver) settings(opt NodeOptions) {
-	var sources []Config
+	sources := []Config{opt.Base}
 	for _, want := range []string{"default", "node." + n.name} {
 		for _, o := range n.index.snapshot.FelixConfigurations {
 			if o.Object.Name == want {

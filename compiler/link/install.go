@@ -1,0 +1,52 @@
+package link
+
+import (
+	"strings"
+
+	"tortie/compiler/cluster"
+	"tortie/compiler/resolve"
+)
+
+const endpointToHost = "defaultendpointtohostaction"
+
+// installEnv takes Felix's environment from a calico-node DaemonSet in the
+// input. Values that come from elsewhere in the cluster (valueFrom) are unknown
+// and left out.
+func installEnv(s *cluster.Snapshot) resolve.Config {
+	env := map[string]string{}
+	for _, o := range s.DaemonSets {
+		if o.Object.Name != "calico-node" {
+			continue
+		}
+		for _, c := range o.Object.Spec.Template.Spec.Containers {
+			if c.Name != "calico-node" {
+				continue
+			}
+			for _, e := range c.Env {
+				if e.ValueFrom == nil {
+					env[e.Name] = e.Value
+				}
+			}
+		}
+	}
+	return resolve.EnvConfig(env)
+}
+
+// assumeInstall sets what the operator and the manifests set on Kubernetes and
+// Felix's own defaults do not, unless the input says otherwise, and notes it.
+func (l *Linker) assumeInstall() {
+	s := l.snapshot
+	if len(s.Namespaces)+len(s.Pods)+len(s.Nodes)+len(s.KubernetesNetworkPolicies)+len(s.Deployments) == 0 {
+		return
+	}
+	if _, ok := l.options.Env[endpointToHost]; ok {
+		return
+	}
+	for _, o := range s.FelixConfigurations {
+		if strings.EqualFold(o.Object.Name, "default") && o.Object.Spec.DefaultEndpointToHostAction != "" {
+			return
+		}
+	}
+	l.base = resolve.Config{endpointToHost: "Accept"}
+	l.notes = append(l.notes, "defaultEndpointToHostAction is taken to be Accept, as the operator and the manifests set it")
+}
