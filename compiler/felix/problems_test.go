@@ -1,0 +1,69 @@
+package felix
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tortie/compiler/resolve"
+)
+
+// Where a recorded Felix worked, nothing says that it crashes.
+func TestProgram_NoCrashWhereFelixWorked(t *testing.T) {
+	files, err := filepath.Glob("testdata/scenarios/*.json.gz")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, f := range files {
+		s := readScenario(t, f)
+		for mode, in := range map[string]struct{ rules, env, addrs string }{
+			"iptables": {s.Iptables, s.Env, s.Addrs}, "nftables": {s.NFT, s.NFTEnv, s.NFTAddrs},
+		} {
+			if in.rules == "" {
+				continue
+			}
+			v, _ := viewOf(t, s.Inputs, in.env, in.addrs)
+			res, err := Program(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range res.Problems {
+				if strings.Contains(p.Text, "crash") {
+					t.Errorf("%s, %s: %s", filepath.Base(f), mode, p.Text)
+				}
+			}
+		}
+	}
+}
+
+// Settings with which a recorded Felix crashed.
+func TestProgram_SettingsThatCrash(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		set      func(s *resolve.Settings)
+		ipt, nft bool
+	}{
+		{"none", func(s *resolve.Settings) {}, false, false},
+		{"one log line a day", func(s *resolve.Settings) { s.LogRateLimit = "1/day" }, true, false},
+		{"a hundred log lines a day", func(s *resolve.Settings) { s.LogRateLimit = "100/day" }, false, false},
+		{"interface filter with +", func(s *resolve.Settings) { s.NATOutgoingInterfaceFilter = "eth+" }, false, true},
+		{"reject", func(s *resolve.Settings) { s.DenyReject = true }, true, false},
+	} {
+		for _, nft := range []bool{false, true} {
+			v := oneWorkload(nft, resolve.Rule{Action: resolve.Log})
+			v.Pools = []resolve.Pool{{CIDR: v.Workloads[0].IPv4[0], Masquerade: true}}
+			c.set(&v.Settings)
+			res, err := Program(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := c.ipt
+			if nft {
+				want = c.nft
+			}
+			if got := len(res.Problems) > 0; got != want {
+				t.Errorf("%s, nftables %v: %v", c.name, nft, res.Problems)
+			}
+		}
+	}
+}
