@@ -1,0 +1,20 @@
+// Package kubeproxy makes the rules that kube-proxy v1.36.3 programs on one node
+// from the cluster's services. A cluster.Snapshot comes in; tables of package nf
+// come out: in iptables mode the KUBE-… chains of the filter, nat and mangle
+// tables with the jumps from the built-in chains (and, if asked for, the
+// kubelet's chains), in nftables mode the tables ip and ip6 kube-proxy, each
+// rule with the service that it was made from. Merge joins iptables tables with
+// those of Felix.
+//
+// It mirrors pkg/proxy (service and endpoint tracking, topology.go),
+// pkg/proxy/iptables/proxier.go and pkg/proxy/nftables/proxier.go of
+// k8s.io/kubernetes v1.36.3, as they program an empty kernel in one full sync,
+// and cmd/kube-proxy for which objects are watched. It makes no EndpointSlices
+// from pods, keeps no history (stale chains, conntrack clean-up, the large
+// cluster's skipped clean-up), answers no health checks, writes no text, and of
+// IPVS mode it makes nothing: Program says so in an error.
+//
+// kube-proxy goes through services in random order; here they are sorted, so
+// that the same input gives the same rules. Where that order matters (two
+// services with one address and port) a note says so.
+package kubeproxy

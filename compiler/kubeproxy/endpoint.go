@@ -1,0 +1,174 @@
+package kubeproxy
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tortie/compiler/cluster"
+	"tortie/dataplane/packet"
+)
+
+// endpoint is one address and port behind a service port (BaseEndpointInfo).
+type endpoint struct {
+	addr                               netip.Addr
+	port                               uint16
+	local, ready, serving, terminating bool
+	zones, nodes                       []string // hints
+}
+
+// text is address and port as hashes and comments have them.
+func (e *endpoint) text() string {
+	return net.JoinHostPort(e.addr.String(), strconv.Itoa(int(e.port)))
+}
+
+// endpointKey names a service port: what kube-proxy joins endpoints and
+// services by.
+type endpointKey struct {
+	namespace, service, port string
+	proto                    packet.Proto
+}
+
+// endpointMap collects endpoints; of the same address and port a later one
+// counts unless it is terminating.
+type endpointMap map[endpointKey]map[string]endpoint
+
+func (m endpointMap) add(k endpointKey, e endpoint) {
+	if m[k] == nil {
+		m[k] = map[string]endpoint{}
+	}
+	t := e.text()
+	if _, have := m[k][t]; !have || !e.terminating {
+		m[k][t] = e
+	}
+}
+
+// readEndpoints reads the endpoints of all service ports in a family, each list
+// in kube-proxy's order: by the text of address and port.
+func readEndpoints(s *cluster.Snapshot, node string, f packet.Family) map[endpointKey][]endpoint {
+	m := endpointMap{}
+	sliced := map[[2]string]bool{}
+	for i := range s.EndpointSlices {
+		m.addSlice(s, i, node, f, sliced)
+	}
+	for i := range s.Endpoints {
+		if o := s.Endpoints[i].Object; !sliced[[2]string{o.Namespace, o.Name}] {
+			m.addEndpoints(s, i, node, f)
+		}
+	}
+	out := make(map[endpointKey][]endpoint, len(m))
+	for k, byText := range m {
+		texts := make([]string, 0, len(byText))
+		for t := range byText {
+			texts = append(texts, t)
+		}
+		slices.Sort(texts)
+		for _, t := range texts {
+			out[k] = append(out[k], byText[t])
+		}
+	}
+	return out
+}
+
+const (
+	sliceServiceLabel = "kubernetes.io/service-name"
+	headlessLabel     = "service.kubernetes.io/headless"
+)
+
+func (m endpointMap) addSlice(s *cluster.Snapshot, i int, node string, f packet.Family, sliced map[[2]string]bool) {
+	o := s.EndpointSlices[i].Object
+	name := o.Labels[sliceServiceLabel]
+	sliced[[2]string{o.Namespace, name}] = true
+	_, headless := o.Labels[headlessLabel]
+	if name == "" || headless || string(o.AddressType) != familyName(f) {
+		return
+	}
+	for _, p := range o.Ports {
+		if p.Port == nil || *p.Port == 0 {
+			continue
+		}
+		k := endpointKey{namespace: o.Namespace, service: name}
+		if p.Name != nil {
+			k.port = *p.Name
+		}
+		proto := ""
+		if p.Protocol != nil {
+			proto = string(*p.Protocol)
+		}
+		var ok bool
+		if k.proto, ok = protoOf(proto); !ok {
+			continue
+		}
+		for n := range o.Endpoints {
+			if e, ok := sliceEndpoint(s, i, n, node); ok {
+				e.port = uint16(*p.Port)
+				m.add(k, e)
+			}
+		}
+	}
+}
+
+// sliceEndpoint reads endpoint n of slice i; only its first address counts.
+func sliceEndpoint(s *cluster.Snapshot, i, n int, node string) (endpoint, bool) {
+	in := &s.EndpointSlices[i].Object.Endpoints[n]
+	if len(in.Addresses) == 0 {
+		return endpoint{}, false
+	}
+	addr, ok := parseAddr(in.Addresses[0])
+	e := endpoint{
+		addr:        addr,
+		local:       in.NodeName != nil && node != "" && *in.NodeName == node,
+		ready:       in.Conditions.Ready == nil || *in.Conditions.Ready,
+		serving:     in.Conditions.Serving == nil || *in.Conditions.Serving,
+		terminating: in.Conditions.Terminating != nil && *in.Conditions.Terminating,
+	}
+	if in.Hints != nil {
+		for _, z := range in.Hints.ForZones {
+			e.zones = append(e.zones, z.Name)
+		}
+		for _, h := range in.Hints.ForNodes {
+			e.nodes = append(e.nodes, h.Name)
+		}
+	}
+	return e, ok
+}
+
+// addEndpoints reads an Endpoints object that no slice stands for, as the
+// mirroring controller would have made slices of it.
+func (m endpointMap) addEndpoints(s *cluster.Snapshot, i int, node string, f packet.Family) {
+	o := s.Endpoints[i].Object
+	if skip := o.Labels["endpointslice.kubernetes.io/skip-mirror"]; strings.EqualFold(skip, "true") {
+		return
+	}
+	for _, sub := range o.Subsets {
+		for _, p := range sub.Ports {
+			proto, ok := protoOf(string(p.Protocol))
+			if !ok || p.Port == 0 {
+				continue
+			}
+			k := endpointKey{o.Namespace, o.Name, p.Name, proto}
+			for n := range len(sub.NotReadyAddresses) + len(sub.Addresses) {
+				ready := n >= len(sub.NotReadyAddresses)
+				list, at := sub.NotReadyAddresses, n
+				if ready {
+					list, at = sub.Addresses, n-len(sub.NotReadyAddresses)
+				}
+				addr, ok := parseAddr(list[at].IP)
+				if !ok || familyOf(addr) != f {
+					continue
+				}
+				local := list[at].NodeName != nil && node != "" && *list[at].NodeName == node
+				m.add(k, endpoint{addr: addr, port: uint16(p.Port), local: local, ready: ready, serving: ready})
+			}
+		}
+	}
+}
+
+func familyName(f packet.Family) string {
+	if f == packet.IPv6 {
+		return "IPv6"
+	}
+	return "IPv4"
+}
