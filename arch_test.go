@@ -33,11 +33,11 @@ compiler/yamlpos     <- compiler/diag
 compiler/selector    <- compiler/diag
 compiler/calico      <- compiler/diag compiler/yamlpos compiler/selector
 compiler/cluster     <- compiler/diag compiler/yamlpos compiler/selector compiler/calico
-compiler/check       <- compiler/diag compiler/calico compiler/cluster compiler/selector
+compiler/check       <- compiler/diag compiler/yamlpos compiler/calico compiler/cluster compiler/selector
 compiler/resolve     <- compiler/diag compiler/calico compiler/cluster compiler/selector dataplane/packet
 compiler/felix       <- compiler/resolve dataplane/packet dataplane/nf
 compiler/kubeproxy   <- compiler/cluster dataplane/packet dataplane/nf
-compiler/routing     <- compiler/cluster dataplane/packet dataplane/host
+compiler/routing     <- compiler/diag compiler/yamlpos compiler/calico compiler/cluster dataplane/packet dataplane/host
 compiler/link        <- compiler/diag compiler/calico compiler/cluster compiler/resolve compiler/felix compiler/kubeproxy compiler/routing dataplane/packet dataplane/nf dataplane/host
 simulator/trace      <- dataplane/packet dataplane/nf
 simulator/conntrack  <- dataplane/packet
@@ -52,8 +52,8 @@ cmd/tortie           <- *
 // package (by prefix of its path).
 var owners = map[string][]string{
 	"gopkg.in/yaml.v3":             {"compiler/yamlpos"},
-	"github.com/projectcalico/api": {"compiler/calico", "compiler/cluster", "compiler/resolve", "compiler/check"},
-	"k8s.io":                       {"compiler/calico", "compiler/cluster"},
+	"github.com/projectcalico/api": {"compiler/calico", "compiler/cluster", "compiler/resolve", "compiler/routing", "compiler/check", "compiler/kubeproxy", "compiler/lower"},
+	"k8s.io":                       {"compiler/calico", "compiler/cluster", "compiler/resolve", "compiler/check", "compiler/kubeproxy", "compiler/lower"},
 	"github.com/google/nftables":   {"dataplane/kernel"},
 	"github.com/vishvananda":       {"dataplane/kernel", "dataplane/netns", "simulator/difftest"},
 	"github.com/spf13/cobra":       {"cmd/tortie"},

@@ -61,7 +61,9 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 		env["nftablesmode"] = "Disabled"
 	}
 	opt.Env = env
-	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: routing.New(s, model), options: opt}
+	nodes, more := routing.New(s, model)
+	findings = append(findings, more...)
+	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt}
 	l.assumeInstall()
 	return l, findings
 }
@@ -109,7 +111,7 @@ func (l *Linker) Fleet() (*host.Fleet, diag.List, error) {
 		shiftOrigins(&state.Ruleset, len(f.Origins)-1)
 		f.Origins = append(f.Origins, origins[1:]...)
 		f.Hosts = append(f.Hosts, state)
-		underlay.Members = append(underlay.Members, host.Port{Host: name, Link: routing.Underlay})
+		underlay.Members = append(underlay.Members, host.Port{Host: name, Link: l.routing.UnderlayOf(&state)})
 	}
 	f.Segments = []host.Segment{underlay}
 	f.Endpoints = l.endpoints(names)

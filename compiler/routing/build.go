@@ -14,6 +14,8 @@ type builder struct {
 	cluster *Cluster
 	node    *node
 	state   host.State
+	// underlay is the link that leads to the other nodes.
+	underlay host.LinkName
 }
 
 func (b *builder) link(l host.Link) *host.Link {
@@ -38,26 +40,62 @@ func (b *builder) baseLinks() {
 	b.link(host.Link{Name: "lo", Loopback: true, MTU: 65536, Addrs: []host.Addr{
 		{Prefix: loopback4, Scope: host.ScopeHost}, {Prefix: loopback6, Scope: host.ScopeHost},
 	}})
+	own := b.cluster.networks[b.node.name]
+	b.underlay = Underlay
+	switch {
+	case own != nil && len(own.Spec.Interfaces) > 0:
+		b.hostLinks(own)
+		b.underlay = b.linkOf(b.node.v4.Addr())
+	default:
+		b.assumedLink()
+	}
+	if own != nil && len(own.Spec.Routes) > 0 {
+		b.hostRoutes(own)
+		return
+	}
+	b.defaultRoutes()
+}
+
+// assumedLink is eth0 with the node's own addresses.
+func (b *builder) assumedLink() {
 	eth := b.link(host.Link{Name: Underlay, Kind: "veth", MTU: 1500})
 	for _, own := range []netip.Prefix{b.node.v4, b.node.v6} {
-		if !own.IsValid() {
-			continue
+		if own.IsValid() {
+			eth.Addrs = append(eth.Addrs, host.Addr{Prefix: own})
+			b.connected(Underlay, own)
 		}
-		eth.Addrs = append(eth.Addrs, host.Addr{Prefix: own})
-		if !own.IsSingleIP() {
+	}
+}
+
+// linkOf returns the link that has the address; eth0 or the first link behind lo
+// when none has.
+func (b *builder) linkOf(a netip.Addr) host.LinkName {
+	for _, l := range b.state.Links {
+		for _, have := range l.Addrs {
+			if have.Prefix.Addr() == a {
+				return l.Name
+			}
+		}
+	}
+	if b.state.FindLink(Underlay) == nil && len(b.state.Links) > 1 {
+		return b.state.Links[1].Name
+	}
+	return Underlay
+}
+
+// defaultRoutes lead out of the underlay to whoever answers.
+func (b *builder) defaultRoutes() {
+	for _, dst := range []netip.Prefix{all4, all6} {
+		own := b.node.v4
+		if dst == all6 {
+			own = b.node.v6
+		}
+		if own.IsValid() {
 			b.route(host.Route{
-				Table: host.TableMain, Type: host.RouteUnicast, Dst: own.Masked(), Scope: host.ScopeLink,
-				PrefSrc: own.Addr(), Hops: []host.NextHop{{Dev: Underlay}}, Protocol: "kernel",
+				Table: host.TableMain, Type: host.RouteUnicast, Dst: dst, Scope: host.ScopeLink,
+				Hops: []host.NextHop{{Dev: b.underlay}}, Protocol: "static",
 			})
 		}
-		dst := all4
-		if packet.FamilyOf(own.Addr()) == packet.IPv6 {
-			dst = all6
-		}
-		b.route(host.Route{
-			Table: host.TableMain, Type: host.RouteUnicast, Dst: dst, Scope: host.ScopeLink,
-			Hops: []host.NextHop{{Dev: Underlay}}, Protocol: "static",
-		})
 	}
 }
 
@@ -146,9 +184,9 @@ func (b *builder) remoteBlocks() {
 
 func (b *builder) hopTo(peer *node, a netip.Addr) (host.NextHop, bool) {
 	if packet.FamilyOf(a) == packet.IPv6 {
-		return host.NextHop{Via: peer.v6.Addr(), Dev: Underlay}, peer.v6.IsValid()
+		return host.NextHop{Via: peer.v6.Addr(), Dev: b.underlay}, peer.v6.IsValid()
 	}
-	plain := host.NextHop{Via: peer.v4.Addr(), Dev: Underlay}
+	plain := host.NextHop{Via: peer.v4.Addr(), Dev: b.underlay}
 	p := b.cluster.poolFor(a)
 	if p == nil || p.crossSubnet && b.node.v4.IsValid() && b.node.v4.Masked().Contains(peer.v4.Addr()) {
 		return plain, peer.v4.IsValid()
@@ -200,6 +238,15 @@ func broadcast(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
+func (b *builder) isWorkload(name host.LinkName) bool {
+	for _, e := range b.local() {
+		if host.LinkName(e.InterfaceName) == name {
+			return true
+		}
+	}
+	return false
+}
+
 // sysctls are those that Felix sets (felix/dataplane/linux/endpoint_mgr.go and
 // int_dataplane.go, v3.32) and that decide a packet's path.
 func (b *builder) sysctls() {
@@ -215,7 +262,7 @@ func (b *builder) sysctls() {
 		}
 		set(dev+".forwarding", "1")
 		set(dev+".rp_filter", "0")
-		if l.Kind == "veth" && l.Name != Underlay {
+		if b.isWorkload(l.Name) {
 			set(dev+".route_localnet", "1")
 			set(dev+".proxy_arp", "1")
 		}

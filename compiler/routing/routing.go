@@ -9,11 +9,13 @@
 package routing
 
 import (
+	"maps"
 	"net/netip"
 	"sort"
 
 	"tortie/compiler/calico"
 	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
 )
@@ -24,6 +26,8 @@ type Cluster struct {
 	pools  []pool
 	nodes  []node
 	blocks []block
+	// networks are the HostNetworks by node name.
+	networks map[string]*hostNetwork
 	// Notes are assumptions worth a word, sorted.
 	Notes []string
 }
@@ -59,8 +63,8 @@ type block struct {
 	node string
 }
 
-// New gathers a cluster.
-func New(s *cluster.Snapshot, m *cluster.Model) *Cluster {
+// New gathers a cluster. Findings are about HostNetwork documents.
+func New(s *cluster.Snapshot, m *cluster.Model) (*Cluster, diag.List) {
 	c := &Cluster{model: m}
 	for _, o := range s.IPPools {
 		if p, ok := poolOf(o.Object); ok {
@@ -71,7 +75,7 @@ func New(s *cluster.Snapshot, m *cluster.Model) *Cluster {
 		c.nodes = append(c.nodes, nodeOf(&m.Nodes[i].Value))
 	}
 	c.gatherBlocks(s)
-	return c
+	return c, c.gatherHostNetworks(s)
 }
 
 func nodeOf(n *calico.Node) node {
@@ -125,7 +129,8 @@ func (c *Cluster) find(name string) *node {
 	return nil
 }
 
-// Underlay is the link of a modelled node that leads to the other nodes.
+// Underlay is the link of a modelled node that leads to the other nodes, unless
+// a HostNetwork says otherwise (see Links).
 const Underlay host.LinkName = "eth0"
 
 // Node returns a node's state without rules, and false when the cluster has no
@@ -142,5 +147,17 @@ func (c *Cluster) Node(name string) (host.State, bool) {
 	b.remoteBlocks()
 	b.localTable()
 	b.sysctls()
+	if own := c.networks[name]; own != nil {
+		maps.Copy(b.state.Sysctls, own.Spec.Sysctls)
+	}
 	return b.state, true
+}
+
+// UnderlayOf returns the link of a node that leads to the other nodes.
+func (c *Cluster) UnderlayOf(s *host.State) host.LinkName {
+	b := builder{cluster: c, state: *s}
+	if n := c.find(string(s.Name)); n != nil {
+		return b.linkOf(n.v4.Addr())
+	}
+	return Underlay
 }
