@@ -73,7 +73,7 @@ func (d *dialog) back(p packet.Packet, match bool) bool {
 func (d *dialog) home(j *Journey, match bool) {
 	from, got, sent := d.req.From, innermost(&j.Packet), &d.first
 	switch {
-	case j.At.Host != from.Host || j.At.Link != from.Link:
+	case !d.w.samePlace(j.At, from):
 		j.Verdict, j.Why = trace.Deny, "the reply arrived at "+endName(j.At)+" instead of "+endName(from)
 	case match && (got.Dst != sent.Src || got.Src != sent.Dst):
 		j.Verdict, j.Why = trace.Deny, "the reply comes from "+got.Src.String()+" to "+got.Dst.String()+
@@ -83,6 +83,21 @@ func (d *dialog) home(j *Journey, match bool) {
 	case match && sent.Proto.IsICMP() && got.ICMPID != sent.ICMPID:
 		j.Verdict, j.Why = trace.Deny, "the reply has another ICMP identifier than the request"
 	}
+}
+
+// samePlace reports whether two ends are one: the same process or link, or two
+// links of one network segment, behind which is the same outside.
+func (w *Walker) samePlace(a, b End) bool {
+	if a.Host == b.Host && a.Link == b.Link {
+		return true
+	}
+	for i := range w.fleet.Segments {
+		s := &w.fleet.Segments[i]
+		if member(s, a.Host, a.Link) && member(s, b.Host, b.Link) {
+			return true
+		}
+	}
+	return false
 }
 
 func endName(e End) string {
