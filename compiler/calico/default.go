@@ -13,6 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
+// DefaultTierOrder is the order that a tier without one gets when it is applied,
+// which is also that of the default tier. One stored without an order is last.
+const DefaultTierOrder float64 = 1_000_000
+
 // At gives the place of a field of the object in hand.
 type At func(path ...any) diag.Span
 
@@ -34,6 +38,11 @@ func Default(obj any, stored bool, at At) diag.List {
 	case *v3.StagedKubernetesNetworkPolicy:
 		if !stored {
 			defaultPolicyTypes(&o.Spec.PolicyTypes, len(o.Spec.Egress) > 0)
+		}
+	case *v3.Tier:
+		if !stored && o.Spec.Order == nil {
+			order := DefaultTierOrder
+			o.Spec.Order = &order
 		}
 	case *corev1.Service:
 		defaultService(o)
