@@ -18,7 +18,9 @@ type node struct {
 	hits map[Place]int
 	// unknown says why the walk could not tell what becomes of a packet.
 	unknown string
-	state   *host.State
+	// free says that the kernel draws a port at random.
+	free  bool
+	state *host.State
 }
 
 func newNode(s *host.State) *node {
@@ -68,6 +70,9 @@ func (n *node) departures(o walk.Outcome) []departure {
 		n.unknown = o.Reason
 	default:
 		d.outputDrop = o.Hook == nf.LocalOut
+	}
+	if o.Ct.Conn != nil && o.Ct.Conn.FreePort {
+		n.free = true
 	}
 	d.p.Mark = 0
 	out := []departure{d}

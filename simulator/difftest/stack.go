@@ -11,10 +11,11 @@ import (
 // listens, answers pings, refuses what nobody listens for, and runs the client
 // of a probe. It has no timers: nothing is sent twice.
 type stack struct {
-	name  string
-	conns map[flow]*tcpConn
-	probe *probeClient
-	said  []bannerText // what its listeners answered, in order
+	name   string
+	conns  map[flow]*tcpConn
+	probe  *probeClient
+	closed bool         // nobody listens
+	said   []bannerText // what its listeners answered, in order
 }
 
 // flow is a connection as its owner sees it.
@@ -99,7 +100,7 @@ func (s *stack) udp(p *packet.Packet) []packet.Packet {
 		}
 		return nil
 	}
-	if !udpPorts[p.DstPort] {
+	if s.closed || !udpPorts[p.DstPort] {
 		return []packet.Packet{portUnreachable(p)}
 	}
 	s.banner(p)

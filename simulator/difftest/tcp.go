@@ -15,7 +15,7 @@ func (s *stack) tcp(p *packet.Packet) []packet.Packet {
 	switch {
 	case c == nil && p.TCP.Flags&packet.RST != 0:
 		return nil
-	case c == nil && p.TCP.Flags&(packet.SYN|packet.ACK) == packet.SYN && tcpPorts[p.DstPort]:
+	case c == nil && p.TCP.Flags&(packet.SYN|packet.ACK) == packet.SYN && tcpPorts[p.DstPort] && !s.closed:
 		c = &tcpConn{seq: 500000, ack: p.TCP.Seq + 1, state: synReceived}
 		s.conns[key] = c
 		out := c.segment(p, packet.SYN|packet.ACK, 0)

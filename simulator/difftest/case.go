@@ -1,0 +1,242 @@
+package difftest
+
+import (
+	"fmt"
+	"net/netip"
+	"sort"
+	"strconv"
+	"time"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/kernel"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+)
+
+// Case is a rule set of the router and packets that are sent one after the
+// other.
+type Case struct {
+	Seed    uint64
+	Ruleset nf.Ruleset
+	Shots   []Shot
+}
+
+// Shot is one packet: from a side, or from a process of the router.
+type Shot struct {
+	From   string
+	Packet packet.Packet
+}
+
+// Frame is a packet that the router sent to a side.
+type Frame struct {
+	Side   string
+	Packet packet.Packet
+}
+
+// Observed is what happened in a case: the frames after each shot, and the
+// packets that each rule counted.
+type Observed struct {
+	Frames [][]Frame
+	Hits   map[Place]int
+	// Unknown is why the walk could not tell, by shot; "" where it could.
+	Unknown []string
+	// Free says by shot that the kernel draws something at random.
+	Free []bool
+}
+
+// state is the router with the case's rules.
+func (c *Case) state() *host.State {
+	s := routerState()
+	s.Ruleset = c.Ruleset
+	return s
+}
+
+// router is the router in the walk.
+type router struct {
+	n     *node
+	stack *stack
+}
+
+func newRouter(s *host.State) *router {
+	return &router{newNode(s), &stack{name: routerName, conns: map[flow]*tcpConn{}, closed: true}}
+}
+
+// shoot sends one packet and returns what leaves the router because of it.
+func (r *router) shoot(s Shot) []Frame {
+	if s.From == Local {
+		return r.follow(r.n.send(s.Packet), 0)
+	}
+	return r.follow(r.n.receive(routerLinks[s.From], s.Packet), 0)
+}
+
+// follow lets the router's own stack answer what it is delivered.
+func (r *router) follow(list []departure, depth int) []Frame {
+	var out []Frame
+	for _, d := range list {
+		for side, link := range routerLinks {
+			if d.link == link {
+				out = append(out, Frame{side, d.p})
+			}
+		}
+		if d.delivered && depth < 8 {
+			for _, a := range r.stack.receive(&d.p) {
+				out = append(out, r.follow(r.n.send(a), depth+1)...)
+			}
+		}
+	}
+	return out
+}
+
+// Walk runs the case in the simulator.
+func (c *Case) Walk() *Observed {
+	r := newRouter(c.state())
+	o := &Observed{}
+	for _, s := range c.Shots {
+		r.n.unknown, r.n.free = "", false
+		o.Frames = append(o.Frames, r.shoot(s))
+		o.Unknown = append(o.Unknown, r.n.unknown)
+		o.Free = append(o.Free, r.n.free)
+	}
+	o.Hits = r.n.hits
+	return o
+}
+
+// Kernel runs the case in namespaces. The frames that the walk expects say how
+// many to wait for.
+func (c *Case) Kernel(expected *Observed) (*Observed, error) {
+	l, err := newLab()
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	if err := kernel.ApplyRuleset(l.router, &c.Ruleset); err != nil {
+		return nil, err
+	}
+	if _, err := l.receive(0, 0); err != nil {
+		return nil, err
+	}
+	o := &Observed{}
+	for i, s := range c.Shots {
+		if err := l.send(s); err != nil {
+			return nil, fmt.Errorf("packet %d: %w", i, err)
+		}
+		frames, err := l.receive(len(expected.Frames[i]), 100*time.Millisecond)
+		if err != nil {
+			return nil, err
+		}
+		o.Frames = append(o.Frames, frames)
+	}
+	late, err := l.receive(1, 2*time.Millisecond)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(o.Frames); n > 0 {
+		o.Frames[n-1] = append(o.Frames[n-1], late...)
+	}
+	back, err := kernel.ReadBack(l.router, &c.Ruleset)
+	if err != nil {
+		return nil, err
+	}
+	o.Hits = counters(back)
+	return o, nil
+}
+
+// counters are the packets that rules counted, without zeros.
+func counters(r *nf.Ruleset) map[Place]int {
+	out := map[Place]int{}
+	for i := range r.Tables {
+		t := &r.Tables[i]
+		name := string(t.Name)
+		if t.Backend == nf.NFTables {
+			name = t.Family.String() + " " + name
+		}
+		for j := range t.Chains {
+			c := &t.Chains[j]
+			if t.Backend == nf.IptablesLegacy && c.Packets > 0 {
+				out[Place{name, string(c.Name), "policy"}] = int(c.Packets)
+			}
+			for k := range c.Rules {
+				if n := counted(&c.Rules[k]); n > 0 {
+					out[Place{name, string(c.Name), strconv.Itoa(k + 1)}] = n
+				}
+			}
+		}
+	}
+	return out
+}
+
+func counted(r *nf.Rule) int {
+	for _, s := range r.Body {
+		if c, ok := s.(nf.Counter); ok {
+			return int(c.Packets)
+		}
+	}
+	return int(r.Packets)
+}
+
+// Differences says where walk and kernel disagree, one line each.
+func (c *Case) Differences(walk, kern *Observed) []string {
+	var out []string
+	for i := range c.Shots {
+		w, k := texts(walk.Frames[i]), texts(kern.Frames[i])
+		if fmt.Sprint(w) != fmt.Sprint(k) {
+			out = append(out, fmt.Sprintf("packet %d from %s %s\n  walk   %v\n  kernel %v", i, c.Shots[i].From, text(c.Shots[i].Packet), w, k))
+		}
+	}
+	places := map[Place]bool{}
+	for p := range walk.Hits {
+		places[p] = true
+	}
+	for p := range kern.Hits {
+		places[p] = true
+	}
+	var counts []string
+	for p := range places {
+		if w, k := walk.Hits[p], kern.Hits[p]; w != k && c.compares(p) {
+			counts = append(counts, fmt.Sprintf("rule %s %s %s: walk counts %d, kernel %d", p.Table, p.Chain, p.Index, w, k))
+		}
+	}
+	sort.Strings(counts)
+	return append(out, counts...)
+}
+
+// compares reports whether the kernel keeps a counter for the place: only the
+// legacy backend counts policies.
+func (c *Case) compares(p Place) bool {
+	if p.Index != "policy" {
+		return true
+	}
+	for i := range c.Ruleset.Tables {
+		if t := &c.Ruleset.Tables[i]; t.Backend == nf.IptablesLegacy && string(t.Name) == p.Table {
+			return true
+		}
+	}
+	return false
+}
+
+// texts writes frames in a fixed order.
+func texts(frames []Frame) []string {
+	var out []string
+	for _, f := range frames {
+		out = append(out, f.Side+" "+text(f.Packet))
+	}
+	sort.Strings(out)
+	return out
+}
+
+// text writes what is compared of a packet.
+func text(p packet.Packet) string {
+	s := fmt.Sprintf("%s>%s %s ttl %d", netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort), p.Proto, p.TTL)
+	switch {
+	case p.Proto == packet.ProtoTCP:
+		s += fmt.Sprintf(" flags %02x seq %d ack %d len %d", uint8(p.TCP.Flags), p.TCP.Seq, p.TCP.Ack, p.PayloadLen)
+	case p.Proto.IsICMP():
+		s += fmt.Sprintf(" type %d code %d", p.ICMPType, p.ICMPCode)
+		if p.Inner != nil {
+			in := p.Inner
+			return s + fmt.Sprintf(" about (%s>%s %s)", netip.AddrPortFrom(in.Src, in.SrcPort), netip.AddrPortFrom(in.Dst, in.DstPort), in.Proto)
+		}
+		s += fmt.Sprintf(" id %d seq %d", p.ICMPID, p.ICMPSeq)
+	}
+	return s
+}

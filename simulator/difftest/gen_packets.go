@@ -1,0 +1,200 @@
+package difftest
+
+import (
+	"net/netip"
+
+	"tortie/dataplane/packet"
+)
+
+// traffic makes packets while a walk shows where earlier ones went, so that
+// answers go to where a peer would send them.
+type traffic struct {
+	maker
+	router *router
+	shots  []Shot
+	// seen are packets that reached a side, sent those that were sent.
+	seen []Frame
+	sent []Shot
+	seq  uint32
+}
+
+// Case makes a random case with at most n packets.
+func (m maker) Case(seed uint64, n int) *Case {
+	c := &Case{Seed: seed, Ruleset: m.Ruleset()}
+	t := &traffic{maker: m, router: newRouter(c.state()), seq: 1000}
+	for range n {
+		s, ok := t.next()
+		if !ok {
+			continue
+		}
+		if _, err := packet.Encode(&s.Packet); err != nil {
+			continue
+		}
+		t.router.n.unknown, t.router.n.free = "", false
+		frames := t.router.shoot(s)
+		t.shots = append(t.shots, s)
+		if t.router.n.unknown != "" || t.router.n.free {
+			t.shots = t.shots[:len(t.shots)-1]
+			break // from here on the kernel may do several things
+		}
+		t.seen, t.sent = append(t.seen, frames...), append(t.sent, s)
+	}
+	c.Shots = t.shots
+	return c
+}
+
+// next makes the next packet.
+func (t *traffic) next() (Shot, bool) {
+	switch k := t.IntN(10); {
+	case len(t.sent) == 0 || k < 3:
+		return t.fresh(), true
+	case k < 7 && len(t.seen) > 0:
+		return t.reply(t.seen[t.IntN(len(t.seen))])
+	case k < 9:
+		return t.again(t.sent[t.IntN(len(t.sent))]), true
+	}
+	return t.icmpError()
+}
+
+// fresh makes the first packet of a flow, or something that looks like the
+// middle of one.
+func (t *traffic) fresh() Shot {
+	from := pick(t.maker, Left, Left, Right, Local)
+	p := packet.Packet{Src: pick(t.maker, labAddrs[from]...), Dst: t.destination(from), TTL: 64, PayloadLen: uint16(t.IntN(20))}
+	if from != Local && t.chance(15) {
+		p.Src = netip.MustParseAddr("192.0.2.1")
+	}
+	if t.chance(25) {
+		p.TTL = 1
+	}
+	p.Proto = pick(t.maker, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoUDP, packet.ProtoICMP)
+	switch p.Proto {
+	case packet.ProtoICMP:
+		p.ICMPType, p.ICMPID, p.ICMPSeq = pick(t.maker, uint8(8), 8, 8, 0), uint16(1+t.IntN(3)), 1
+	case packet.ProtoTCP:
+		p.SrcPort, p.DstPort = pick(t.maker, uint16(5000), 5001, 1000), t.port()
+		t.seq += 10000
+		p.TCP = packet.TCP{Seq: t.seq, Flags: packet.SYN, Window: 64240}
+		p.PayloadLen = 0
+		if t.chance(6) {
+			p.TCP.Flags, p.TCP.Ack, p.PayloadLen = pick(t.maker, packet.ACK, packet.RST, packet.FIN|packet.ACK, packet.SYN|packet.ACK, packet.SYN|packet.FIN, 0), 77, uint16(t.IntN(10))
+		}
+		if t.chance(2) {
+			p.TCP.HasWScale, p.TCP.WScale, p.TCP.SACKPermitted, p.TCP.MSS = true, 7, true, 1460
+		}
+	case packet.ProtoUDP:
+		p.SrcPort, p.DstPort = pick(t.maker, uint16(5000), 5001, 53), t.port()
+	}
+	return Shot{from, p}
+}
+
+func (t *traffic) destination(from string) netip.Addr {
+	if t.chance(6) {
+		return netip.MustParseAddr("10.9.9.9")
+	}
+	to := pick(t.maker, Left, Right, Right, Local)
+	for to == from {
+		to = pick(t.maker, Left, Right, Local)
+	}
+	return pick(t.maker, labAddrs[to]...)
+}
+
+// reply answers a packet as its receiver would, or nearly.
+func (t *traffic) reply(f Frame) (Shot, bool) {
+	p := answer(&f.Packet)
+	p.DontFragment = false
+	switch f.Packet.Proto {
+	case packet.ProtoTCP:
+		in := f.Packet.TCP
+		p.TCP = packet.TCP{Seq: 5000000 + uint32(t.IntN(3))*7, Ack: t.acknowledged(&f.Packet), Flags: packet.ACK, Window: 500}
+		if in.Ack != 0 {
+			p.TCP.Seq = in.Ack
+		}
+		switch {
+		case in.Flags&(packet.SYN|packet.ACK) == packet.SYN && !t.chance(5):
+			p.TCP.Flags, p.TCP.Window = packet.SYN|packet.ACK, 65160
+			if in.HasWScale {
+				p.TCP.HasWScale, p.TCP.WScale, p.TCP.SACKPermitted = true, 7, true
+			}
+		case in.Flags&packet.SYN != 0 && t.chance(3):
+			p.TCP.Flags, p.TCP.Ack = packet.SYN, 0 // simultaneous open
+		case t.chance(4):
+			p.TCP.Flags = pick(t.maker, packet.FIN|packet.ACK, packet.RST, packet.RST|packet.ACK)
+		default:
+			p.PayloadLen = uint16(t.IntN(30))
+		}
+		t.disturb(&p)
+	case packet.ProtoICMP:
+		if f.Packet.ICMPType != 8 {
+			return Shot{}, false
+		}
+		p.ICMPID, p.ICMPSeq = f.Packet.ICMPID, f.Packet.ICMPSeq
+	}
+	return Shot{f.Side, p}, true
+}
+
+// acknowledged is the number behind a segment.
+func (t *traffic) acknowledged(p *packet.Packet) uint32 {
+	n := p.TCP.Seq + uint32(p.PayloadLen)
+	if p.TCP.Flags&(packet.SYN|packet.FIN) != 0 {
+		n++
+	}
+	return n
+}
+
+// disturb moves a segment out of its window now and then.
+func (t *traffic) disturb(p *packet.Packet) {
+	if t.chance(8) {
+		p.TCP.Seq += pick(t.maker, uint32(1), 100, 70000, 1<<30)
+	}
+	if t.chance(8) {
+		p.TCP.Ack += pick(t.maker, uint32(1), 70000, 1<<31)
+	}
+}
+
+// again sends the next packet of a flow from its sender, the same one, or one
+// that begins it anew.
+func (t *traffic) again(s Shot) Shot {
+	p := s.Packet
+	if p.Proto != packet.ProtoTCP || p.Inner != nil || t.chance(4) {
+		return s
+	}
+	next := t.acknowledged(&p)
+	p.TCP = packet.TCP{Seq: next, Ack: 5000001, Flags: packet.ACK, Window: 500}
+	switch t.IntN(6) {
+	case 0:
+		p.TCP.Flags = packet.FIN | packet.ACK
+	case 1:
+		p.TCP.Flags = packet.RST
+	case 2:
+		t.seq += 200000
+		p.TCP = packet.TCP{Seq: t.seq, Flags: packet.SYN, Window: 64240}
+	}
+	p.PayloadLen = 0
+	if p.TCP.Flags == packet.ACK {
+		p.PayloadLen = uint16(t.IntN(30))
+	}
+	t.disturb(&p)
+	return Shot{s.From, p}
+}
+
+// icmpError makes an ICMP error about a packet that reached a side, from its
+// receiver or from a stranger behind it.
+func (t *traffic) icmpError() (Shot, bool) {
+	if len(t.seen) == 0 {
+		return Shot{}, false
+	}
+	f := t.seen[t.IntN(len(t.seen))]
+	if f.Packet.Inner != nil {
+		return Shot{}, false
+	}
+	in := f.Packet
+	p := packet.Packet{Src: in.Dst, Dst: in.Src, Proto: packet.ProtoICMP, TTL: 64, ICMPType: pick(t.maker, uint8(3), 3, 11), Inner: &in}
+	if p.ICMPType == 3 {
+		p.ICMPCode = pick(t.maker, uint8(1), 3, 13)
+	}
+	if t.chance(4) {
+		p.Src = netip.MustParseAddr("192.0.2.99")
+	}
+	return Shot{f.Side, p}, true
+}

@@ -1,0 +1,235 @@
+package difftest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+)
+
+// maker makes random rule sets and packets from a seed.
+type maker struct {
+	*rand.Rand
+}
+
+func newMaker(seed uint64) maker { return maker{rand.New(rand.NewPCG(seed, 0x7042))} }
+
+// chance holds in one of n cases.
+func (m maker) chance(n int) bool { return m.IntN(n) == 0 }
+
+func pick[T any](m maker, list ...T) T { return list[m.IntN(len(list))] }
+
+// ports are few, so that rules and packets meet.
+var portPool = []uint16{80, 443, 1000, 2000, 53}
+
+var prefixPool = []string{"10.1.0.0/24", "10.2.0.0/24", "10.1.0.2/32", "10.2.0.2/32", "10.1.0.3/32", "10.1.0.1/32", "10.0.0.0/8", "10.9.9.9/32", "192.0.2.0/24"}
+
+func (m maker) prefix() netip.Prefix { return netip.MustParsePrefix(pick(m, prefixPool...)) }
+
+func (m maker) port() uint16 { return pick(m, portPool...) }
+
+func (m maker) portRange() nf.PortRange {
+	if m.chance(3) {
+		return nf.PortRange{From: 50, To: uint16(100 + m.IntN(2000))}
+	}
+	p := m.port()
+	return nf.PortRange{From: p, To: p}
+}
+
+// Ruleset makes a random rule set: iptables' tables of one backend, tables of
+// nftables, or both.
+func (m maker) Ruleset() nf.Ruleset {
+	var r nf.Ruleset
+	kind := m.IntN(5)
+	if kind != 1 && kind != 2 {
+		r.IPSets = m.ipsets()
+		r.Tables = m.iptables(pick(m, nf.IptablesLegacy, nf.IptablesLegacy, nf.IptablesNFT))
+	}
+	if kind < 3 && len(r.Tables) == 0 || kind == 0 {
+		for i := range 1 + m.IntN(2) {
+			r.Tables = append(r.Tables, m.nft(nf.TableName(fmt.Sprintf("t%d", i))))
+		}
+	}
+	return r
+}
+
+func (m maker) ipsets() []nf.Set {
+	addr := func(s string) nf.Datum { return nf.AddrDatum(netip.MustParseAddr(s)) }
+	port := nf.NumDatum(uint64(m.port()))
+	port.Proto = pick(m, packet.ProtoTCP, packet.ProtoUDP)
+	return []nf.Set{
+		{Name: "ips", Type: "hash:ip", Family: packet.IPv4, Elements: []nf.Element{{Key: []nf.Datum{addr(pick(m, "10.1.0.2", "10.2.0.2"))}}, {Key: []nf.Datum{addr("10.1.0.1")}}}},
+		{Name: "nets", Type: "hash:net", Family: packet.IPv4, Elements: []nf.Element{
+			{Key: []nf.Datum{nf.PrefixDatum(netip.MustParsePrefix("10.2.0.0/16"))}},
+			{Key: []nf.Datum{nf.PrefixDatum(netip.MustParsePrefix("10.2.0.3/32"))}, Nomatch: true}}},
+		{Name: "services", Type: "hash:ip,port", Family: packet.IPv4, Elements: []nf.Element{{Key: []nf.Datum{addr(pick(m, "10.2.0.2", "10.9.9.9")), port}}}},
+	}
+}
+
+// iptables makes some of iptables' tables.
+func (m maker) iptables(b nf.Backend) []nf.Table {
+	var out []nf.Table
+	for _, name := range []nf.TableName{"raw", "mangle", "nat", "filter"} {
+		if name == "filter" || !m.chance(3) {
+			out = append(out, m.iptablesTable(b, name))
+		}
+	}
+	m.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out
+}
+
+// userChains are the chains that built-in ones jump to; sub0 may jump to sub1.
+var userChains = []nf.ChainName{"sub0", "sub1"}
+
+func (m maker) iptablesTable(b nf.Backend, name nf.TableName) nf.Table {
+	t := nf.Table{Family: nf.FamilyIP, Name: name, Backend: b}
+	for _, c := range nf.IptablesBuiltins(name) {
+		base, _ := nf.IptablesBase(name, c)
+		if name == "filter" && m.chance(8) {
+			base.Policy = nf.PolicyDrop
+		}
+		chain := nf.Chain{Name: c, Base: &base}
+		for range m.IntN(4) {
+			chain.Rules = append(chain.Rules, m.iptablesRule(name, base.Hook, userChains))
+		}
+		t.Chains = append(t.Chains, chain)
+	}
+	if name != "nat" {
+		for i, c := range userChains {
+			chain := nf.Chain{Name: c}
+			for range 1 + m.IntN(3) {
+				chain.Rules = append(chain.Rules, m.iptablesRule(name, 0, userChains[i+1:]))
+			}
+			t.Chains = append(t.Chains, chain)
+		}
+	}
+	return t
+}
+
+// iptablesRule makes a rule of a built-in chain at a hook, or of a user chain
+// (hook 0), that may jump to the given chains.
+func (m maker) iptablesRule(table nf.TableName, h nf.Hook, jumps []nf.ChainName) nf.Rule {
+	proto := pick(m, packet.ProtoAny, packet.ProtoAny, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoICMP)
+	r := nf.Rule{}
+	if m.chance(3) {
+		r.Body = append(r.Body, nf.MatchAddr{Dir: nf.Src, Prefix: m.prefix(), Invert: m.chance(4)})
+	}
+	if m.chance(3) {
+		r.Body = append(r.Body, nf.MatchAddr{Dir: nf.Dst, Prefix: m.prefix(), Invert: m.chance(4)})
+	}
+	r.Body = append(r.Body, m.ifaces(h)...)
+	if proto != packet.ProtoAny {
+		r.Body = append(r.Body, nf.MatchProto{Proto: proto})
+	}
+	for range m.IntN(3) {
+		if match := m.iptablesMatch(proto, h); match != nil {
+			r.Body = append(r.Body, match)
+		}
+	}
+	if target := m.iptablesTarget(table, h, proto, jumps); target != nil {
+		r.Body = append(r.Body, target)
+	}
+	return r
+}
+
+// ifaces makes interface matches that the hook allows.
+func (m maker) ifaces(h nf.Hook) []nf.Stmt {
+	var out []nf.Stmt
+	name := func() (string, bool) {
+		if m.chance(4) {
+			return pick(m, "l", "r", ""), true
+		}
+		return pick(m, "lr", "rr", "lo"), false
+	}
+	if h != nf.LocalOut && h != nf.PostRouting && m.chance(5) {
+		n, wild := name()
+		out = append(out, nf.MatchIface{Dir: nf.Src, Name: n, Wildcard: wild, Invert: n != "" && m.chance(4)})
+	}
+	if h != nf.PreRouting && h != nf.LocalIn && m.chance(5) {
+		n, wild := name()
+		out = append(out, nf.MatchIface{Dir: nf.Dst, Name: n, Wildcard: wild, Invert: n != "" && m.chance(4)})
+	}
+	return out
+}
+
+// iptablesMatch makes one -m match.
+func (m maker) iptablesMatch(proto packet.Proto, h nf.Hook) nf.Stmt {
+	inv := m.chance(4)
+	switch m.IntN(11) {
+	case 0, 1:
+		return m.protoMatch(proto)
+	case 2:
+		return nf.MatchMark{Value: uint32(m.IntN(4)), Mask: 3, Invert: inv}
+	case 3:
+		return nf.MatchConnmark{Value: uint32(m.IntN(2)), Mask: 1, Invert: inv}
+	case 4, 5:
+		return m.conntrack()
+	case 6:
+		set := pick(m, nf.SetName("ips"), "nets", "services")
+		dirs := []nf.Dir{pick(m, nf.Src, nf.Dst)}
+		if set == "services" {
+			dirs = append(dirs, pick(m, nf.Src, nf.Dst))
+		}
+		return nf.MatchSet{Set: set, Dirs: dirs, Invert: inv}
+	case 7:
+		return nf.MatchAddrType{DstType: pick(m, nf.AddrLocal, nf.AddrUnicast, nf.AddrLocal|nf.AddrBroadcast), DstInvert: inv}
+	case 8:
+		if proto == packet.ProtoTCP || proto == packet.ProtoUDP {
+			return nf.MatchMultiport{Dir: pick(m, nf.Src, nf.Dst, nf.Either), Ports: []nf.PortRange{m.portRange(), m.portRange()}, Invert: inv}
+		}
+	case 9:
+		return nf.MatchStatistic{Nth: true, Every: uint32(2 + m.IntN(2)), Packet: 0}
+	case 10:
+		return nf.MatchTTL{Op: pick(m, "eq", "lt", "gt"), Value: pick(m, uint8(63), 64, 2)}
+	}
+	return nil
+}
+
+// protoMatch makes the match of the protocol itself.
+func (m maker) protoMatch(proto packet.Proto) nf.Stmt {
+	switch proto {
+	case packet.ProtoTCP, packet.ProtoUDP:
+		l4 := nf.MatchL4{Proto: proto}
+		if m.chance(2) {
+			r := m.portRange()
+			l4.Dst, l4.DstInvert = &r, m.chance(5)
+		} else {
+			r := m.portRange()
+			l4.Src, l4.SrcInvert = &r, m.chance(5)
+		}
+		if proto == packet.ProtoTCP && m.chance(4) {
+			l4.Flags = &nf.TCPFlagsTest{Mask: packet.FIN | packet.SYN | packet.RST | packet.ACK, Comp: packet.SYN, Invert: m.chance(3)}
+		}
+		return l4
+	case packet.ProtoICMP:
+		return nf.MatchICMP{Family: packet.IPv4, Type: pick(m, uint8(8), 0, 3, 11), CodeLo: 0, CodeHi: 255, Invert: m.chance(4)}
+	}
+	return nil
+}
+
+func (m maker) conntrack() nf.Stmt {
+	c := nf.MatchConntrack{}
+	if !m.chance(4) {
+		for _, s := range []nf.CtState{nf.CtInvalid, nf.CtEstablished, nf.CtRelated, nf.CtNew, nf.CtUntracked, nf.CtSNAT, nf.CtDNAT} {
+			if m.chance(3) {
+				c.States |= s
+			}
+		}
+		c.StatesInvert = c.States != 0 && m.chance(4)
+	}
+	if m.chance(4) {
+		c.Status = pick(m, nf.CtStatusSeenReply, nf.CtStatusAssured, nf.CtStatusConfirmed)
+	}
+	if m.chance(4) {
+		c.Direction = pick(m, nf.Src, nf.Dst)
+	}
+	if m.chance(4) {
+		c.OrigDst = &nf.CtAddr{Prefix: m.prefix(), Invert: m.chance(3)}
+	}
+	if c == (nf.MatchConntrack{}) {
+		c.States = nf.CtNew
+	}
+	return c
+}

@@ -1,0 +1,227 @@
+package difftest
+
+import (
+	"net/netip"
+
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+)
+
+// iptablesTarget makes a target that the table allows there; nil is none.
+func (m maker) iptablesTarget(table nf.TableName, h nf.Hook, proto packet.Proto, jumps []nf.ChainName) nf.Stmt {
+	if table == "nat" {
+		return m.natTarget(h, proto)
+	}
+	switch m.IntN(12) {
+	case 0, 1:
+		return nf.Accept{}
+	case 2:
+		if table == "filter" {
+			return m.reject(proto)
+		}
+		if table == "raw" {
+			return nf.NoTrack{CT: m.chance(2)}
+		}
+	case 3:
+		if m.chance(2) {
+			return nf.Drop{}
+		}
+	case 4, 5:
+		return m.setMark()
+	case 6:
+		return m.setCtMark()
+	case 7:
+		return nf.Return{}
+	case 8, 9:
+		if len(jumps) > 0 {
+			return nf.Jump{Chain: pick(m, jumps...)}
+		}
+	case 10:
+		if len(jumps) > 0 {
+			return nf.Goto{Chain: pick(m, jumps...)}
+		}
+	}
+	return nil
+}
+
+func (m maker) setMark() nf.Stmt {
+	return nf.SetMark{Value: uint32(m.IntN(4)), Mask: pick(m, uint32(1), 2, 3, 0)}
+}
+
+func (m maker) setCtMark() nf.Stmt {
+	switch m.IntN(3) {
+	case 0:
+		return nf.SetCtMark{Op: "save", NfMask: 3, CtMask: 3}
+	case 1:
+		return nf.SetCtMark{Op: "restore", NfMask: 3, CtMask: 3}
+	}
+	return nf.SetCtMark{Op: "set", Value: uint32(m.IntN(4)), Mask: 3}
+}
+
+func (m maker) reject(proto packet.Proto) nf.Stmt {
+	if proto == packet.ProtoTCP && m.chance(2) {
+		return nf.Reject{With: nf.RejectTCPReset}
+	}
+	return nf.Reject{With: pick(m, nf.RejectPortUnreach, nf.RejectHostUnreach, nf.RejectAdminProhib)}
+}
+
+// natTarget makes a translation that the hook allows. What the kernel would
+// choose by hash or at random is left out: one address, one port.
+func (m maker) natTarget(h nf.Hook, proto packet.Proto) nf.Stmt {
+	ports := proto == packet.ProtoTCP || proto == packet.ProtoUDP
+	nat := nf.NAT{}
+	if ports && m.chance(2) {
+		nat.Port = m.port()
+		nat.PortTo = nat.Port
+	}
+	switch h {
+	case nf.PreRouting, nf.LocalOut:
+		nat.Kind = nf.DNAT
+		if m.chance(4) {
+			nat.Kind = nf.Redirect
+			return nat
+		}
+		nat.Addr = netip.MustParseAddr(pick(m, "10.2.0.2", "10.2.0.3", "10.1.0.2", "10.1.0.1"))
+	case nf.PostRouting, nf.LocalIn:
+		nat.Kind = nf.SNAT
+		if h == nf.PostRouting && m.chance(2) {
+			nat.Kind = nf.Masquerade
+			nat.Port, nat.PortTo = 0, 0
+			return nat
+		}
+		nat.Addr = netip.MustParseAddr(pick(m, "10.2.0.1", "10.1.0.1", "10.2.0.9", "192.0.2.7"))
+	default:
+		return nil
+	}
+	nat.AddrTo = nat.Addr
+	return nat
+}
+
+// nft makes a table of nftables with random base chains.
+func (m maker) nft(name nf.TableName) nf.Table {
+	t := nf.Table{Family: nf.FamilyIP, Name: name, Backend: nf.NFTables}
+	for i := range userChains {
+		c := nf.Chain{Name: userChains[i]}
+		for range 1 + m.IntN(3) {
+			c.Rules = append(c.Rules, m.nftRule(0, userChains[i+1:]))
+		}
+		t.Chains = append(t.Chains, c)
+	}
+	hooks := []nf.Hook{nf.PreRouting, nf.LocalIn, nf.Forward, nf.LocalOut, nf.PostRouting}
+	for i := range 2 + m.IntN(4) {
+		h := pick(m, hooks...)
+		base := nf.Base{Type: nf.TypeFilter, Hook: h, Priority: pick(m, nf.PriRaw, nf.PriMangle, nf.PriFilter, nf.PriSecurity, nf.PriFilter+10), Policy: nf.PolicyAccept}
+		if m.chance(10) {
+			base.Policy = nf.PolicyDrop
+		}
+		c := nf.Chain{Name: nf.ChainName("base" + string(rune('a'+i))), Base: &base}
+		if h != nf.Forward && m.chance(3) {
+			base.Type, base.Policy = nf.TypeNAT, nf.PolicyAccept
+			base.Priority = pick(m, nf.PriNATDst, nf.PriNATSrc, nf.PriNATDst+5)
+			for range 1 + m.IntN(2) {
+				c.Rules = append(c.Rules, m.nftNATRule(h))
+			}
+		} else {
+			for range 1 + m.IntN(4) {
+				c.Rules = append(c.Rules, m.nftRule(h, userChains))
+			}
+		}
+		t.Chains = append(t.Chains, c)
+	}
+	return t
+}
+
+// nftRule makes matches, a counter and a verdict or statement.
+func (m maker) nftRule(h nf.Hook, jumps []nf.ChainName) nf.Rule {
+	var r nf.Rule
+	for range m.IntN(3) {
+		r.Body = append(r.Body, m.nftMatch())
+	}
+	r.Body = append(r.Body, nf.Counter{})
+	switch m.IntN(11) {
+	case 0, 1:
+		r.Body = append(r.Body, nf.Accept{})
+	case 2:
+		if m.chance(2) {
+			r.Body = append(r.Body, nf.Drop{})
+		}
+	case 3, 4:
+		r.Body = append(r.Body, m.setMark())
+	case 5:
+		r.Body = append(r.Body, m.setCtMark())
+	case 6:
+		r.Body = append(r.Body, nf.Return{})
+	case 7:
+		if h == nf.Forward || h == nf.LocalIn || h == nf.LocalOut {
+			r.Body = append(r.Body, nf.Reject{With: pick(m, nf.RejectPortUnreach, nf.RejectHostUnreach, nf.RejectAdminProhib)})
+		}
+	case 8, 9:
+		if len(jumps) > 0 {
+			r.Body = append(r.Body, nf.Jump{Chain: pick(m, jumps...)})
+		}
+	case 10:
+		if h == nf.PreRouting || h == nf.LocalOut {
+			r.Body = append(r.Body, nf.NoTrack{})
+		}
+	}
+	return r
+}
+
+func (m maker) nftNATRule(h nf.Hook) nf.Rule {
+	proto := pick(m, packet.ProtoAny, packet.ProtoTCP, packet.ProtoUDP)
+	var r nf.Rule
+	if m.chance(2) {
+		r.Body = append(r.Body, m.nftMatch())
+	}
+	if proto != packet.ProtoAny {
+		r.Body = append(r.Body, compare(nf.KeyL4Proto, nf.OpEqual, nf.NumDatum(uint64(proto))))
+	}
+	r.Body = append(r.Body, nf.Counter{})
+	if t := m.natTarget(h, proto); t != nil && !m.chance(4) {
+		r.Body = append(r.Body, t)
+	}
+	return r
+}
+
+// compare compares one key with one value.
+func compare(k nf.KeyField, op nf.Op, d nf.Datum) nf.MatchCompare {
+	return nf.MatchCompare{Key: []nf.Key{{Field: k}}, Op: op, Values: [][]nf.Datum{{d}}}
+}
+
+// nftMatch makes one comparison.
+func (m maker) nftMatch() nf.Stmt {
+	op := pick(m, nf.OpEqual, nf.OpEqual, nf.OpEqual, nf.OpNotEqual)
+	switch m.IntN(12) {
+	case 0, 1:
+		return compare(pick(m, nf.KeySAddr, nf.KeyDAddr), op, nf.PrefixDatum(m.prefix()))
+	case 2:
+		return compare(pick(m, nf.KeyTCPDPort, nf.KeyTCPSPort, nf.KeyUDPDPort, nf.KeyUDPSPort), op, nf.NumDatum(uint64(m.port())))
+	case 3:
+		return compare(nf.KeyL4Proto, op, nf.NumDatum(uint64(pick(m, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoICMP))))
+	case 4:
+		return compare(pick(m, nf.KeyIIFName, nf.KeyOIFName), op, nf.NameDatum(pick(m, "lr", "rr", "lo")))
+	case 5:
+		c := compare(nf.KeyMark, op, nf.NumDatum(uint64(m.IntN(4))))
+		c.Mask = 3
+		return c
+	case 6, 7:
+		var states nf.CtState
+		for _, s := range []nf.CtState{nf.CtInvalid, nf.CtEstablished, nf.CtRelated, nf.CtNew, nf.CtUntracked} {
+			if m.chance(3) {
+				states |= s
+			}
+		}
+		if states == 0 {
+			states = nf.CtNew
+		}
+		return compare(nf.KeyCtState, nf.OpHasAny, nf.NumDatum(uint64(states)))
+	case 8:
+		return compare(nf.KeyCtDirection, op, nf.NumDatum(uint64(m.IntN(2))))
+	case 9:
+		return compare(nf.KeyICMPType, op, nf.NumDatum(uint64(pick(m, 8, 0, 3, 11))))
+	case 10:
+		return compare(nf.KeyTTL, op, nf.NumDatum(uint64(pick(m, 63, 64))))
+	}
+	lo := m.port()
+	return compare(nf.KeyTCPDPort, op, nf.RangeDatum(uint64(lo), uint64(lo)+500))
+}

@@ -1,0 +1,83 @@
+package difftest
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tortie/dataplane/kernel"
+	"tortie/dataplane/netns"
+	"tortie/dataplane/nf"
+)
+
+var (
+	diffN    = flag.Int("difftest.n", 300, "packets to compare with the kernel")
+	diffSeed = flag.Uint64("difftest.seed", 0, "seed of the first rule set; 0 takes one from the clock")
+	diffSave = flag.String("difftest.save", "", "folder for cases that differ")
+)
+
+var labTools = []string{"iptables-legacy-restore", "iptables-legacy-save", "iptables-nft-restore", "iptables-nft-save", "ipset", "nft"}
+
+// perRuleset is how many packets are sent through one rule set.
+const perRuleset = 20
+
+// Random rule sets and packets do in the walk what they do in the kernel: the
+// same packets leave the router, every rule counts the same.
+func TestDiff_Random(t *testing.T) {
+	netns.Require(t, labTools...)
+	seed := *diffSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano()) % 1_000_000_000
+	}
+	t.Logf("first seed %d (-difftest.seed=%d repeats)", seed, seed)
+	packets, rulesets, rules, failed := 0, 0, 0, 0
+	for ; packets < *diffN && failed < 5; seed++ {
+		c := newMaker(seed).Case(seed, perRuleset)
+		if len(c.Shots) == 0 {
+			continue
+		}
+		diffs, err := c.Run()
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		packets, rulesets, rules = packets+len(c.Shots), rulesets+1, rules+c.size()-len(c.Shots)
+		if len(diffs) > 0 {
+			failed++
+			report(t, c)
+		}
+	}
+	t.Logf("%d packets through %d rule sets with %d rules compared", packets, rulesets, rules)
+}
+
+// report shrinks a case that differs and shows it.
+func report(t *testing.T, c *Case) {
+	t.Helper()
+	small := c.Shrink()
+	diffs, err := small.Run()
+	t.Errorf("seed %d (%v):", c.Seed, err)
+	for _, table := range small.Ruleset.Tables {
+		if text, err := kernel.Text([]nf.Table{table}); err == nil {
+			t.Log(text)
+		}
+	}
+	for i, s := range small.Shots {
+		t.Logf("packet %d from %s: %s", i, s.From, text(s.Packet))
+	}
+	for _, d := range diffs {
+		t.Log(d)
+	}
+	if *diffSave == "" {
+		return
+	}
+	data, err := json.MarshalIndent(small, "", " ")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*diffSave, fmt.Sprintf("seed-%d.json", c.Seed)), data, 0o644)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,89 @@
+package difftest
+
+import (
+	"slices"
+
+	"tortie/dataplane/nf"
+)
+
+// Run runs the case in the walk and in the kernel and returns what differs.
+func (c *Case) Run() ([]string, error) {
+	walk := c.Walk()
+	kern, err := c.Kernel(walk)
+	if err != nil {
+		return nil, err
+	}
+	return c.Differences(walk, kern), nil
+}
+
+// Shrink returns a smaller case that still differs: packets and rules that do
+// not matter are left out.
+func (c *Case) Shrink() *Case {
+	best := c.clone()
+	for round := 0; round < 3; round++ {
+		before := best.size()
+		best = best.withoutShots()
+		best = best.withoutRules()
+		if best.size() == before {
+			break
+		}
+	}
+	return best
+}
+
+func (c *Case) differs() bool {
+	d, err := c.Run()
+	return err == nil && len(d) > 0
+}
+
+func (c *Case) size() int {
+	n := len(c.Shots)
+	for _, t := range c.Ruleset.Tables {
+		for _, ch := range t.Chains {
+			n += len(ch.Rules)
+		}
+	}
+	return n
+}
+
+func (c *Case) withoutShots() *Case {
+	for i := len(c.Shots) - 1; i >= 0; i-- {
+		smaller := c.clone()
+		smaller.Shots = slices.Delete(smaller.Shots, i, i+1)
+		if smaller.differs() {
+			c = smaller
+		}
+	}
+	return c
+}
+
+func (c *Case) withoutRules() *Case {
+	for i := range c.Ruleset.Tables {
+		for j := range c.Ruleset.Tables[i].Chains {
+			for k := len(c.Ruleset.Tables[i].Chains[j].Rules) - 1; k >= 0; k-- {
+				smaller := c.clone()
+				chain := &smaller.Ruleset.Tables[i].Chains[j]
+				chain.Rules = slices.Delete(chain.Rules, k, k+1)
+				if smaller.differs() {
+					c = smaller
+				}
+			}
+		}
+	}
+	return c
+}
+
+// clone copies what shrinking changes.
+func (c *Case) clone() *Case {
+	out := *c
+	out.Shots = slices.Clone(c.Shots)
+	out.Ruleset.Tables = slices.Clone(c.Ruleset.Tables)
+	for i := range out.Ruleset.Tables {
+		t := &out.Ruleset.Tables[i]
+		t.Chains = append([]nf.Chain(nil), t.Chains...)
+		for j := range t.Chains {
+			t.Chains[j].Rules = slices.Clone(t.Chains[j].Rules)
+		}
+	}
+	return &out
+}
