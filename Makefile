@@ -16,7 +16,7 @@ build: ## build bin/tortie
 	$(GO) build -o bin/tortie ./cmd/tortie
 
 demo: build ## walk a connection through a captured Calico node
-	@sh examples/captured-node/demo.sh
+	@sh examples/demo.sh
 
 test: lint ## all tests; kernel tests need root and Debian's tools, and are skipped visibly without
 	$(GO) test ./...

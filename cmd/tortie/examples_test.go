@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"tortie/dataplane/golden"
+)
+
+// tortie runs the program from the module's root and returns what it printed.
+func tortie(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	t.Chdir("../..")
+	var out, errs bytes.Buffer
+	code = run(args, strings.NewReader(""), &out, &errs)
+	return out.String(), errs.String(), code
+}
+
+// The README of the online shop claims these.
+func TestExamples_OnlineShop(t *testing.T) {
+	rows := []struct {
+		from, to, verdict, policy string
+	}{
+		{"shop/web-0", "shop/catalog-0:8082", "allow", "behind-web"},
+		{"shop/web-0", "shop/db-0:5432", "deny", "security.databases"},
+		{"shop/orders-0", "shop/db-0:5432", "allow", "data"},
+		{"shop/web-0", "kube-system/coredns-0:53/udp", "allow", "kns.kube-system"},
+		{"203.0.113.9", "shop/web-0:8080", "deny", "security.blocked"},
+		{"node:node1", "shop/web-0:8080", "allow", ""},
+		{"node:node1", "shop/db-0:5432", "deny", "default"},
+		{"node:node2", "shop/db-0:5432", "allow", ""},
+	}
+	for _, r := range rows {
+		for _, dataplane := range []string{"iptables", "nftables"} {
+			t.Run(r.from+" "+r.to+" "+dataplane, func(t *testing.T) {
+				out, errs, code := tortie(t, "trace", "-f", "examples/online-shop", "--dataplane", dataplane, "-o", "json", r.from, r.to)
+				if code != 0 {
+					t.Fatalf("exit %d: %s", code, errs)
+				}
+				var got struct {
+					Verdict string
+					Reason  struct{ Policy struct{ Name string } }
+				}
+				if err := json.Unmarshal([]byte(out), &got); err != nil {
+					t.Fatal(err)
+				}
+				if got.Verdict != r.verdict || got.Reason.Policy.Name != r.policy {
+					t.Errorf("got %s by %q, want %s by %q", got.Verdict, got.Reason.Policy.Name, r.verdict, r.policy)
+				}
+			})
+		}
+	}
+}
+
+// What README shows behind "$ bin/tortie …" is what the program prints.
+func TestREADME_ShowsWhatIsPrinted(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	shown := 0
+	rest := string(readme)
+	for {
+		before, block, ok := strings.Cut(rest, "```console\n$ bin/tortie ")
+		got.WriteString(before)
+		if !ok {
+			break
+		}
+		command, tail, _ := strings.Cut(block, "\n")
+		_, tail, _ = strings.Cut(tail, "```")
+		out, _, _ := tortie(t, strings.Fields(command)...)
+		got.WriteString("```console\n$ bin/tortie " + command + "\n" + out + "```")
+		rest, shown = tail, shown+1
+	}
+	if shown < 3 {
+		t.Errorf("README shows %d runs, want at least 3", shown)
+	}
+	t.Chdir("../..")
+	golden.Check(t, "README.md", []byte(got.String()))
+}
