@@ -134,6 +134,9 @@ func activeWorkloads(in []resolve.Workload) []*resolve.Workload {
 	best := map[string]*resolve.Workload{}
 	for i := range in {
 		w := &in[i]
+		if w.Iface == "" {
+			continue // Felix makes nothing of an endpoint without an interface.
+		}
 		if old := best[w.Iface]; old == nil || workloadLess(w, old) {
 			best[w.Iface] = w
 		}

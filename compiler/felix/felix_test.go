@@ -161,6 +161,20 @@ func TestMergePorts(t *testing.T) {
 	}
 }
 
+func TestHalveEverything(t *testing.T) {
+	var in []resolve.Member
+	for _, p := range []string{"0.0.0.0/0", "10.0.0.0/8", "::/0"} {
+		in = append(in, resolve.Member{Prefix: netip.MustParsePrefix(p)})
+	}
+	got := ""
+	for _, m := range halveEverything(in) {
+		got += m.Prefix.String() + " "
+	}
+	if want := "0.0.0.0/1 128.0.0.0/1 10.0.0.0/8 ::/1 8000::/1 "; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // oneWorkload is a view with one workload under one policy with the rule.
 func oneWorkload(nft bool, r resolve.Rule) *resolve.View {
 	id := resolve.PolicyID{Kind: "GlobalNetworkPolicy", Name: "p"}

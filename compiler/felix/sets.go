@@ -47,9 +47,30 @@ func (r *renderer) sets() []nf.Set {
 	}
 	for i := range r.view.IPSets {
 		s := &r.view.IPSets[i]
-		out = append(out, r.newSet(s.ID, s.Type, s.Members))
+		out = append(out, r.newSet(s.ID, s.Type, halveEverything(s.Members)))
 	}
 	slices.SortFunc(out, func(a, b nf.Set) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+// halveEverything replaces a prefix of length 0 by the two of length 1, because
+// hash:net takes none of length 0.
+func halveEverything(members []resolve.Member) []resolve.Member {
+	if !slices.ContainsFunc(members, func(m resolve.Member) bool { return m.Prefix.Bits() == 0 }) {
+		return members
+	}
+	var out []resolve.Member
+	for _, m := range members {
+		if m.Prefix.Bits() != 0 {
+			out = append(out, m)
+			continue
+		}
+		low := m.Prefix.Addr()
+		b := low.AsSlice()
+		b[0] = 0x80
+		high, _ := netip.AddrFromSlice(b)
+		out = append(out, resolve.Member{Prefix: netip.PrefixFrom(low, 1)}, resolve.Member{Prefix: netip.PrefixFrom(high, 1)})
+	}
 	return out
 }
 
