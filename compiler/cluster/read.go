@@ -79,7 +79,9 @@ func (r *reader) object(file string, n *yamlpos.Node, apiVersion, kind string) {
 		return
 	}
 	src := Source{File: file, APIVersion: apiVersion, Kind: kind, Node: n}
-	src.Stored = r.opt.Stored || isStored(n)
+	// Nothing fills in what a crd.projectcalico.org object leaves out: it is
+	// written as it will be stored.
+	src.Stored = r.opt.Stored || isStored(n) || group(apiVersion) == "crd.projectcalico.org"
 	h, known := kinds[kindKey{group(apiVersion), kind}]
 	if !known || !h.version(apiVersion) {
 		r.unknownKind(src)

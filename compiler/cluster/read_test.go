@@ -55,6 +55,7 @@ func TestRead_Findings(t *testing.T) {
 		"unknown field":           {goodNP + "  selectr: all()\n", []string{"7:3 error yaml/unknown-field"}},
 		"unknown field, stored":   {strings.Replace(goodNP, "name: a,", "uid: u, name: a,", 1) + "  types: [Egress]\n  selectr: all()\n", []string{"8:3 warning yaml/unknown-field"}},
 		"stored without types":    {strings.Replace(goodNP, "name: a,", "resourceVersion: '1', name: a,", 1), []string{"4:1 warning calico/stored-without-types"}},
+		"raw without types":       {strings.Replace(goodNP, "projectcalico.org/v3", "crd.projectcalico.org/v1", 1), []string{"4:1 warning calico/stored-without-types"}},
 		"field newer than module": {"apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {name: default}\nspec: {istioAmbientMode: Enabled}\n", nil},
 		"bad port":                {goodNP + "    protocol: TCP\n    destination: {ports: [70000]}\n", []string{"8:27 error yaml/bad-value"}},
 		"twice, differing":        {goodNP + "---\n" + goodNP + "  selector: all()\n", []string{"8:1 warning cluster/duplicate-object"}},

@@ -31,7 +31,8 @@ type File struct {
 // Options say how to read. Lenient makes unknown fields warnings. Stored reads
 // policies as objects already in a cluster: without types Felix takes both
 // directions. Else a policy without types gets them from its rules, as when it
-// is applied; objects that carry a uid or resourceVersion are always taken as
+// is applied; objects that carry a uid or resourceVersion, and raw
+// crd.projectcalico.org objects, which nothing defaults, are always taken as
 // stored.
 type Options struct {
 	Lenient bool
