@@ -149,6 +149,10 @@ func (w *scratch) ruleStep(ref RuleRef, out outcome, at int, before uint32) trac
 	if before != w.p.Mark {
 		s.MarkBefore = trace.Hex(before)
 	}
+	if r.Origin != 0 || out == end {
+		p := *w.p
+		s.Packet = &p
+	}
 	switch out {
 	case miss:
 		s.Matched = trace.MatchedNo

@@ -85,6 +85,8 @@ type Connection struct {
 	Conntrack []Conntrack `json:"conntrack"`
 	// Notes are what was assumed on the way, each once.
 	Notes []string `json:"notes,omitempty"`
+	// Explanation is in terms of policies; nil when no node was modelled.
+	Explanation *Explanation `json:"explanation,omitempty"`
 }
 
 // WriteJSON writes the connection as tortie.trace/v1, indented, and a newline.

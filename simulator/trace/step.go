@@ -135,6 +135,11 @@ type Step struct {
 	Comments []string `json:"comments,omitempty"`
 	// Origin is nf.Rule.Origin, for filling Policy and Source in.
 	Origin int `json:"-"`
+	// Packet is the packet as a rule with an Origin met it, or one that ended its
+	// chain.
+	Packet *packet.Packet `json:"-"`
+	// Minor steps are left out of the short text.
+	Minor bool `json:"-"`
 }
 
 // End writes one end of a packet: "10.0.0.1:80", "[2001:db8::1]:80", or the
