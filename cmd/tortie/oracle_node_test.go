@@ -214,8 +214,8 @@ func (v *oracleVisit) podToHost(pod *oraclePod) bool {
 	switch strings.ToLower(v.config.DefaultEndpointToHostAction) {
 	case "accept", "": // unset: the operator and the manifests set Accept
 		return true
-	case "return":
-		return v.early || v.local(v.in, true)
+	case "return": // to whatever stands behind Calico's rules; here that accepts
+		return true
 	}
 	return v.drop("%s: defaultEndpointToHostAction", v.n.name)
 }

@@ -32,7 +32,7 @@ func (w *oracleWorld) matches(r *v3.Rule, ns string, p *oraclePacket) bool {
 		return false
 	case r.ICMP != nil && !oracleICMP(r.ICMP, p):
 		return false
-	case r.NotICMP != nil && oracleICMP(r.NotICMP, p):
+	case r.NotICMP != nil && !w.notICMP(r.NotICMP, p):
 		return false
 	}
 	return w.end(&r.Source, r, ns, p, p.src, p.sport, true) && w.end(&r.Destination, r, ns, p, p.dst, p.dport, false)
@@ -58,6 +58,15 @@ func oracleProto(want numorstring.Protocol, have packet.Proto) bool {
 
 func oracleICMP(want *v3.ICMPFields, p *oraclePacket) bool {
 	return p.proto.IsICMP() && (want.Type == nil || *want.Type == int(p.icmpType)) && (want.Code == nil || *want.Code == int(p.icmpCode))
+}
+
+// notICMP: with type and code a packet has to differ in one of them; the rules that
+// Felix writes in nftables mode ask that it differs in both.
+func (w *oracleWorld) notICMP(not *v3.ICMPFields, p *oraclePacket) bool {
+	if w.nftables && not.Type != nil && not.Code != nil && p.proto.IsICMP() {
+		return *not.Type != int(p.icmpType) && *not.Code != int(p.icmpCode)
+	}
+	return !oracleICMP(not, p)
 }
 
 // end reports whether one end of a packet is as a rule asks.
