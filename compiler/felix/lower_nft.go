@@ -1,6 +1,7 @@
 package felix
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -32,6 +33,10 @@ var nftBases = []struct {
 	{"filter", "OUTPUT", nf.Base{Type: nf.TypeFilter, Hook: nf.LocalOut, Priority: nf.PriFilter}},
 }
 
+// maxKernelName is how long the kernel lets a chain's name be. Felix limits its
+// own part to 256 and then puts the layer in front.
+const maxKernelName = 255
+
 // nftTable makes the family's table calico. Chains of the four layers have the
 // layer's name in front.
 func (r *renderer) nftTable() nf.Table {
@@ -49,6 +54,9 @@ func (r *renderer) nftTable() nf.Table {
 		}
 		for _, c := range one.referred() {
 			name := layered(one.name, nf.ChainName(c.name))
+			if len(name) > maxKernelName {
+				r.problem(0, fmt.Sprintf("chain %.60s… has a name of %d bytes: the kernel takes %d and Felix crashes", name, len(name), maxKernelName))
+			}
 			t.Chains = append(t.Chains, nf.Chain{Name: name, Rules: r.nftRules(one.name, c.rules)})
 		}
 	}

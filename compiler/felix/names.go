@@ -30,12 +30,16 @@ func limited(prefix, name string, most int) string {
 		return prefix + name
 	}
 	sum := sha256.Sum256([]byte(name))
-	return prefix + "_" + base64.RawURLEncoding.EncodeToString(sum[:])[:most-1-len(prefix)]
+	return prefix + "_" + cut(base64.RawURLEncoding.EncodeToString(sum[:]), most-1-len(prefix))
 }
 
-// chainName is limited to what the mode allows.
+// chainName is limited to what the mode allows. In nftables mode Felix wants more
+// characters of the hash than it has, when a name is too long.
 func (r *renderer) chainName(prefix, name string) string {
 	if r.nft {
+		if len(prefix)+len(name) > maxNftChain {
+			r.problem(0, fmt.Sprintf("chain name %.60s… has %d bytes: Felix crashes when it shortens it in nftables mode", prefix+name, len(prefix)+len(name)))
+		}
 		return limited(prefix, name, maxNftChain)
 	}
 	return limited(prefix, name, maxIptablesChain)

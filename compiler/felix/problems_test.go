@@ -67,3 +67,19 @@ func TestProgram_SettingsThatCrash(t *testing.T) {
 		}
 	}
 }
+
+// Felix limits names before it puts the layer's name in front of them.
+func TestProgram_LongNamesCrashNftables(t *testing.T) {
+	for n, want := range map[int]bool{100: false, 233: false, 234: true, 253: true} {
+		v := oneWorkload(true, resolve.Rule{Action: resolve.Allow})
+		id := resolve.PolicyID{Kind: "GlobalNetworkPolicy", Name: strings.Repeat("n", n)}
+		v.Policies[0].ID, v.Workloads[0].Tiers[0].Ingress = id, []resolve.PolicyID{id}
+		res, err := Program(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(res.Problems) > 0; got != want {
+			t.Errorf("a policy name of %d bytes: %v", n, res.Problems)
+		}
+	}
+}

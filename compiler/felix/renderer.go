@@ -1,6 +1,7 @@
 package felix
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,8 +64,11 @@ func newRenderer(v *resolve.View, m marks, f packet.Family, o *origins, p *[]Pro
 	return r
 }
 
+// problem notes a problem, once.
 func (r *renderer) problem(origin int, text string) {
-	*r.problems = append(*r.problems, Problem{Text: text, Origin: origin})
+	if one := (Problem{Text: text, Origin: origin}); !slices.Contains(*r.problems, one) {
+		*r.problems = append(*r.problems, one)
+	}
 }
 
 // limitUnits are the units of logActionRateLimit.
