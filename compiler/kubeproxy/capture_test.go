@@ -15,6 +15,7 @@ import (
 	"tortie/compiler/cluster"
 	"tortie/dataplane/iptables"
 	"tortie/dataplane/nf"
+	"tortie/dataplane/nftables"
 	"tortie/dataplane/packet"
 )
 
@@ -91,6 +92,9 @@ func listing(tables []nf.Table, f nf.Family) map[string][]string {
 		if t.Family != f {
 			continue
 		}
+		for _, s := range t.Sets {
+			listSet(out, s)
+		}
 		for _, c := range t.Chains {
 			rules := slices.Clone(c.Rules)
 			if slices.Contains(chance, c.Name) {
@@ -99,14 +103,34 @@ func listing(tables []nf.Table, f nf.Family) map[string][]string {
 			key := string(t.Name) + " " + string(c.Name)
 			out[key] = []string{}
 			if c.Base != nil {
-				out[key] = append(out[key], "policy "+c.Base.Policy.String())
+				out[key] = append(out[key], fmt.Sprintf("base %+v", *c.Base))
 			}
 			for _, r := range rules {
-				out[key] = append(out[key], iptables.RuleText(r)+"\n\t"+bodyOf(r))
+				text := iptables.RuleText(r)
+				if t.Backend == nf.NFTables {
+					text = nftables.RuleText(r, t.Family, false)
+				}
+				out[key] = append(out[key], text+"\n\t"+bodyOf(r))
 			}
 		}
 	}
 	return out
+}
+
+// listSet lists a set's elements, sorted: the kernel keeps them in no order.
+func listSet(out map[string][]string, s nf.Set) {
+	elements := s.Elements
+	s.Elements = nil
+	key := fmt.Sprintf("set %+v", s)
+	out[key] = []string{}
+	for _, e := range elements {
+		text, err := json.Marshal(e)
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		out[key] = append(out[key], string(text))
+	}
+	slices.Sort(out[key])
 }
 
 // bodyOf is a rule's statements as JSON, so that values are compared, not only
@@ -196,7 +220,34 @@ func TestProgram_IptablesMatchesRecordedNodes(t *testing.T) {
 				t.Fatalf("reading the capture: %v", found[0])
 			}
 			n := compareListings(t, listing(res.Ruleset.Tables, family), listing(tables, family))
-			t.Logf("%d rules and policies compared", n)
+			t.Logf("%d rules compared", n)
+		})
+	}
+}
+
+func TestProgram_NFTablesMatchesRecordedNodes(t *testing.T) {
+	cases := map[string]packet.Family{"nft-v4.nft": packet.IPv4, "nft-v6.nft": packet.IPv6, "nft-v4-1000svc.nft": packet.IPv4}
+	for name, family := range cases {
+		t.Run(name, func(t *testing.T) {
+			opt := captureOptions(NFTables)
+			opt.Family = family
+			tableFamily, bulk := nf.FamilyIP, 0
+			if family == packet.IPv6 {
+				tableFamily = nf.FamilyIP6
+			}
+			if strings.Contains(name, "1000svc") {
+				bulk = 1000
+			}
+			res, err := Program(readSixteen(t, bulk), opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tables, found := nftables.Parse(name, readCapture(t, name))
+			if len(found) > 0 {
+				t.Fatalf("reading the capture: %v", found[0])
+			}
+			n := compareListings(t, listing(res.Ruleset.Tables, tableFamily), listing(tables, tableFamily))
+			t.Logf("%d rules and elements compared", n)
 		})
 	}
 }
