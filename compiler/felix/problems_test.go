@@ -70,7 +70,7 @@ func TestProgram_SettingsThatCrash(t *testing.T) {
 
 // Felix limits names before it puts the layer's name in front of them.
 func TestProgram_LongNamesCrashNftables(t *testing.T) {
-	for n, want := range map[int]bool{100: false, 233: false, 234: true, 253: true} {
+	for n, want := range map[int]bool{100: false, 236: false, 237: true, 253: true} {
 		v := oneWorkload(true, resolve.Rule{Action: resolve.Allow})
 		id := resolve.PolicyID{Kind: "GlobalNetworkPolicy", Name: strings.Repeat("n", n)}
 		v.Policies[0].ID, v.Workloads[0].Tiers[0].Ingress = id, []resolve.PolicyID{id}
