@@ -39,7 +39,7 @@ func (r *oracleRun) cross(n *oracleNode, in string, p *oraclePacket, tag string)
 		return "", false
 	}
 	e := r.entries[v.key]
-	if v.state != stateUntracked {
+	if v.state != oracleCtUntracked {
 		v.state = oracleClassify(e, p, v.outer)
 		v.translateBack(e)
 	}
@@ -65,7 +65,7 @@ func (v *oracleVisit) settle() {}
 
 // translateBack undoes the source translation for replies, before routing.
 func (v *oracleVisit) translateBack(e *oracleEntry) {
-	if e == nil || !e.snat.IsValid() || v.state == stateInvalid {
+	if e == nil || !e.snat.IsValid() || v.state == oracleCtInvalid {
 		return
 	}
 	if v.p.dst == e.snat && v.p.src == e.dst {
@@ -77,7 +77,7 @@ func (v *oracleVisit) translateBack(e *oracleEntry) {
 // untracked asks the untracked policies about every packet; no default deny.
 func (v *oracleVisit) untracked() bool {
 	if v.outer && v.p.proto == packet.ProtoUDP {
-		v.state = stateUntracked // Felix leaves VXLAN out of conntrack
+		v.state = oracleCtUntracked // Felix leaves VXLAN out of conntrack
 	}
 	iface, ingress := v.in, true
 	if v.in == "" {
@@ -87,11 +87,11 @@ func (v *oracleVisit) untracked() bool {
 	if h == nil || v.failsafeEither(ingress) {
 		return true
 	}
-	switch v.judge(h.thing(), stageUntracked, ingress, v.p) {
+	switch v.judge(h.thing(), oracleUntracked, ingress, v.p) {
 	case oracleDeny:
 		return v.drop("%s: untracked policy of %s", v.n.name, h.Name)
 	case oracleAllow:
-		v.state, v.early = stateUntracked, true
+		v.state, v.early = oracleCtUntracked, true
 	}
 	return true
 }
@@ -101,9 +101,9 @@ func (h *oracleHEP) thing() *oracleThing { return &oracleThing{labels: h.labels}
 // failsafeEither is a failsafe port for a request or for its replies.
 func (v *oracleVisit) failsafeEither(ingress bool) bool {
 	if ingress {
-		return isFailsafe(v.failsafeIn(), v.p, v.p.dport, v.p.src) || isFailsafe(v.failsafeOut(), v.p, v.p.sport, v.p.src)
+		return oracleFailsafe(v.failsafeIn(), v.p, v.p.dport, v.p.src) || oracleFailsafe(v.failsafeOut(), v.p, v.p.sport, v.p.src)
 	}
-	return isFailsafe(v.failsafeOut(), v.p, v.p.dport, v.p.dst) || isFailsafe(v.failsafeIn(), v.p, v.p.sport, v.p.dst)
+	return oracleFailsafe(v.failsafeOut(), v.p, v.p.dport, v.p.dst) || oracleFailsafe(v.failsafeIn(), v.p, v.p.sport, v.p.dst)
 }
 
 func (w *oracleWorld) failsafeIn() []v3.ProtoPort {
@@ -124,7 +124,7 @@ func (w *oracleWorld) failsafeOut() []v3.ProtoPort {
 
 // preDNAT asks the pre-DNAT policies about what comes in and is not known yet.
 func (v *oracleVisit) preDNAT() bool {
-	if v.in == "" || v.early || v.state == stateEstablished {
+	if v.in == "" || v.early || v.state == oracleCtEstablished {
 		return true
 	}
 	h := v.preDNATHEP()
@@ -134,10 +134,10 @@ func (v *oracleVisit) preDNAT() bool {
 	if v.invalid("pre-DNAT") {
 		return false
 	}
-	if isFailsafe(v.failsafeIn(), v.p, v.p.dport, v.p.src) {
+	if oracleFailsafe(v.failsafeIn(), v.p, v.p.dport, v.p.src) {
 		return true
 	}
-	switch v.judge(h.thing(), stagePreDNAT, true, v.p) {
+	switch v.judge(h.thing(), oraclePreDNAT, true, v.p) {
 	case oracleDeny:
 		return v.drop("%s: pre-DNAT policy of %s", v.n.name, h.Name)
 	case oracleAllow:
@@ -149,11 +149,11 @@ func (v *oracleVisit) preDNAT() bool {
 // preDNATHEP is the host endpoint whose pre-DNAT policies count: a named one
 // without any leaves the place to the one for all interfaces.
 func (v *oracleVisit) preDNATHEP() *oracleHEP {
-	if h := v.n.hepOf(v.in, false); h != nil && v.hasPolicy(h, stagePreDNAT, true) {
+	if h := v.n.hepOf(v.in, false); h != nil && v.hasPolicy(h, oraclePreDNAT, true) {
 		return h
 	}
 	h := v.n.hepOf("no interface", true)
-	if h == nil || !v.hasPolicy(h, stagePreDNAT, true) {
+	if h == nil || !v.hasPolicy(h, oraclePreDNAT, true) {
 		return nil
 	}
 	return h
@@ -174,7 +174,7 @@ func (w *oracleWorld) hasPolicy(h *oracleHEP, s oracleStage, ingress bool) bool 
 // invalid drops a packet that conntrack can make nothing of, unless that is off.
 func (v *oracleVisit) invalid(where string) bool {
 	off := v.config.DisableConntrackInvalidCheck
-	if v.state == stateInvalid && (off == nil || !*off) {
+	if v.state == oracleCtInvalid && (off == nil || !*off) {
 		v.drop("%s: %s: invalid", v.n.name, where)
 		return true
 	}
@@ -187,7 +187,7 @@ func (v *oracleVisit) output() bool {
 	if v.early || strings.HasPrefix(v.out, "cali") || v.outer {
 		return true
 	}
-	if v.nftables && v.state == stateInvalid {
+	if v.nftables && v.state == oracleCtInvalid {
 		return true // "ct status" matches nothing without a connection
 	}
 	return v.local(v.out, false)
@@ -224,16 +224,16 @@ func (v *oracleVisit) podToHost(pod *oraclePod) bool {
 func (v *oracleVisit) local(iface string, ingress bool) bool {
 	h := v.n.hepOf(iface, true)
 	switch {
-	case h == nil || v.state == stateEstablished:
+	case h == nil || v.state == oracleCtEstablished:
 		return true
 	case v.invalid("host endpoint"):
 		return false
-	case ingress && isFailsafe(v.failsafeIn(), v.p, v.p.dport, v.p.src):
+	case ingress && oracleFailsafe(v.failsafeIn(), v.p, v.p.dport, v.p.src):
 		return true
-	case !ingress && isFailsafe(v.failsafeOut(), v.p, v.p.dport, v.p.dst):
+	case !ingress && oracleFailsafe(v.failsafeOut(), v.p, v.p.dport, v.p.dst):
 		return true
 	}
-	switch v.judge(h.thing(), stageNormal, ingress, v.p) {
+	switch v.judge(h.thing(), oracleNormal, ingress, v.p) {
 	case oracleAllow:
 		return true
 	case oracleDeny:
@@ -277,13 +277,13 @@ func (v *oracleVisit) forwarded(iface string, ingress bool) bool {
 	switch {
 	case h == nil:
 		return true
-	case v.state == stateEstablished:
+	case v.state == oracleCtEstablished:
 		v.settled = true
 		return true
 	case v.invalid("forward"):
 		return false
 	}
-	if v.judge(h.thing(), stageForward, ingress, v.p) == oracleDeny {
+	if v.judge(h.thing(), oracleForward, ingress, v.p) == oracleDeny {
 		return v.drop("%s: applyOnForward policy of %s, ingress %v", v.n.name, h.Name, ingress)
 	}
 	return true
@@ -291,7 +291,7 @@ func (v *oracleVisit) forwarded(iface string, ingress bool) bool {
 
 // workload asks a pod's policies, then its profiles.
 func (v *oracleVisit) workload(pod *oraclePod, ingress bool) bool {
-	if v.state == stateEstablished {
+	if v.state == oracleCtEstablished {
 		v.settled = true
 		return true
 	}
@@ -302,7 +302,7 @@ func (v *oracleVisit) workload(pod *oraclePod, ingress bool) bool {
 	if !ingress && (vxlan || v.p.proto == packet.ProtoIPIP) {
 		return v.drop("%s: a workload may not send tunnel packets", v.n.name)
 	}
-	switch v.judge(v.podThing(pod), stageNormal, ingress, v.p) {
+	switch v.judge(v.podThing(pod), oracleNormal, ingress, v.p) {
 	case oracleAllow:
 		return true
 	case oracleDeny:
@@ -318,7 +318,7 @@ func (v *oracleVisit) workload(pod *oraclePod, ingress bool) bool {
 // it on the way out.
 func (v *oracleVisit) remember(e *oracleEntry) {
 	switch {
-	case v.state == stateUntracked || v.state == stateInvalid:
+	case v.state == oracleCtUntracked || v.state == oracleCtInvalid:
 		return
 	case e == nil:
 		e = &oracleEntry{src: v.p.src, dst: v.p.dst}

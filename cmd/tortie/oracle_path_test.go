@@ -25,20 +25,20 @@ type oraclePacket struct {
 type oraclePart uint8
 
 const (
-	partFirst  oraclePart = iota // begins a connection: SYN, INIT, a query, a datagram
-	partAnswer                   // answers the first: SYN-ACK, INIT-ACK, an ICMP answer, a datagram
-	partLater                    // the third of a handshake
-	partLast                     // the fourth of an SCTP handshake
+	oracleFirstPacket  oraclePart = iota // begins a connection: SYN, INIT, a query, a datagram
+	oracleAnswerPacket                   // answers the first: SYN-ACK, INIT-ACK, an ICMP answer, a datagram
+	oracleLaterPacket                    // the third of a handshake
+	oracleLastPacket                     // the fourth of an SCTP handshake
 )
 
 // oracleState is what conntrack says of a packet.
 type oracleState uint8
 
 const (
-	stateNew oracleState = iota
-	stateEstablished
-	stateInvalid
-	stateUntracked
+	oracleCtNew oracleState = iota
+	oracleCtEstablished
+	oracleCtInvalid
+	oracleCtUntracked
 )
 
 // oracleEntry is what a node remembers of the connection under test.
@@ -68,7 +68,7 @@ func (w *oracleWorld) connect(from oraclePlace, p oraclePacket) (bool, string) {
 		return false, "request: " + r.why
 	}
 	for _, part := range oracleDialog(p) {
-		if part == partLater {
+		if part == oracleLaterPacket {
 			p = first
 			p.part = part
 			if there, _, ok := r.send(from, p); !ok || there != at {
@@ -95,11 +95,11 @@ func (w *oracleWorld) connect(from oraclePlace, p oraclePacket) (bool, string) {
 func oracleDialog(p oraclePacket) []oraclePart {
 	switch {
 	case p.proto == packet.ProtoTCP:
-		return []oraclePart{partAnswer, partLater}
+		return []oraclePart{oracleAnswerPacket, oracleLaterPacket}
 	case p.proto == packet.ProtoSCTP:
-		return []oraclePart{partAnswer, partLater, partLast}
+		return []oraclePart{oracleAnswerPacket, oracleLaterPacket, oracleLastPacket}
 	}
-	return []oraclePart{partAnswer}
+	return []oraclePart{oracleAnswerPacket}
 }
 
 func oracleMirror(p oraclePacket) oraclePacket {
@@ -217,21 +217,21 @@ func (w *oracleWorld) poolOf(a netip.Addr) *v3.IPPoolSpec {
 func oracleClassify(e *oracleEntry, p *oraclePacket, tunnelled bool) oracleState {
 	if e == nil {
 		switch {
-		case p.part == partFirst, p.proto == packet.ProtoUDP:
-			return stateNew
-		case p.part == partLater && p.proto == packet.ProtoTCP: // picked up in the middle (tcp_loose)
-			return stateNew
+		case p.part == oracleFirstPacket, p.proto == packet.ProtoUDP:
+			return oracleCtNew
+		case p.part == oracleLaterPacket && p.proto == packet.ProtoTCP: // picked up in the middle (tcp_loose)
+			return oracleCtNew
 		}
-		return stateInvalid
+		return oracleCtInvalid
 	}
 	reply := p.src != e.src
 	switch {
 	case reply || e.answered:
-		return stateEstablished
-	case p.part == partLater && !tunnelled: // the handshake's answer was not seen
-		return stateInvalid
+		return oracleCtEstablished
+	case p.part == oracleLaterPacket && !tunnelled: // the handshake's answer was not seen
+		return oracleCtInvalid
 	}
-	return stateNew
+	return oracleCtNew
 }
 
 func oracleProtoPorts(list *[]v3.ProtoPort, def []v3.ProtoPort) []v3.ProtoPort {
@@ -241,8 +241,8 @@ func oracleProtoPorts(list *[]v3.ProtoPort, def []v3.ProtoPort) []v3.ProtoPort {
 	return *list
 }
 
-// isFailsafe reports whether a port is one of the list's.
-func isFailsafe(list []v3.ProtoPort, p *oraclePacket, port uint16, peer netip.Addr) bool {
+// oracleFailsafe reports whether a port is one of the list's.
+func oracleFailsafe(list []v3.ProtoPort, p *oraclePacket, port uint16, peer netip.Addr) bool {
 	return slices.ContainsFunc(list, func(f v3.ProtoPort) bool {
 		proto := f.Protocol
 		if proto == "" {

@@ -167,19 +167,19 @@ func (t *oracleThing) isAccount(text string, names []string) bool {
 type oracleStage uint8
 
 const (
-	stageNormal oracleStage = iota
-	stageForward
-	stageUntracked
-	stagePreDNAT
+	oracleNormal oracleStage = iota
+	oracleForward
+	oracleUntracked
+	oraclePreDNAT
 )
 
 func (p *oraclePolicy) at(s oracleStage) bool {
 	switch s {
-	case stageUntracked:
+	case oracleUntracked:
 		return p.untracked
-	case stagePreDNAT:
+	case oraclePreDNAT:
 		return p.preDNAT && !p.untracked
-	case stageForward:
+	case oracleForward:
 		return p.onForward && !p.untracked && !p.preDNAT
 	}
 	return !p.untracked && !p.preDNAT
@@ -219,7 +219,7 @@ func (tier *oracleTier) judge(t *oracleThing, s oracleStage, ingress bool, p *or
 	switch {
 	case !governed:
 		return oracleNone
-	case tier.pass || s == stageUntracked || s == stagePreDNAT: // no default deny there
+	case tier.pass || s == oracleUntracked || s == oraclePreDNAT: // no default deny there
 		return oraclePass
 	}
 	return oracleDeny

@@ -23,8 +23,8 @@ import (
 // number, TORTIE_ORACLE_SEED where the seeds begin.
 const oracleCases = 4000
 
-// perCluster is how many connections are tried in each cluster and mode.
-const perCluster = 30
+// oraclePerCluster is how many connections are tried in each cluster and mode.
+const oraclePerCluster = 30
 
 func oracleEnv(name string, def uint64) uint64 {
 	if n, err := strconv.ParseUint(os.Getenv(name), 10, 64); err == nil {
@@ -186,14 +186,14 @@ func TestOracle_Random(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d: %v\n%s", seed, err, strings.Join(docs, "---\n"))
 			}
-			for _, try := range s.world.tries(seed, perCluster) {
+			for _, try := range s.world.tries(seed, oraclePerCluster) {
 				done++
 				if ok, _ := s.world.connect(try.from, try.p); ok {
 					allowed++
 				}
 				if s.differ(try) != "" {
 					failures++
-					reportOracle(t, seed, docs, nftables, try)
+					oracleReport(t, seed, docs, nftables, try)
 					break
 				}
 			}
@@ -202,8 +202,8 @@ func TestOracle_Random(t *testing.T) {
 	t.Logf("%d connections compared up to seed %d, %d of them allowed, %d differ", done, seed-1, allowed, failures)
 }
 
-// reportOracle reduces a cluster to what the difference needs, and keeps it.
-func reportOracle(t *testing.T, seed uint64, docs []string, nftables bool, try oracleTry) {
+// oracleReport reduces a cluster to what the difference needs, and keeps it.
+func oracleReport(t *testing.T, seed uint64, docs []string, nftables bool, try oracleTry) {
 	for i := len(docs) - 1; i >= 0; i-- {
 		if oracleKeeps(docs[i]) {
 			continue
