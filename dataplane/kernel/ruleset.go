@@ -87,12 +87,13 @@ func tools(t nf.Table) tool {
 	case nf.IptablesNFT:
 		return tool{[]string{prefix + "-nft-restore"}, []string{prefix + "-nft-save", "-c"}}
 	}
-	return tool{[]string{"nft", "-f", "-"}, []string{"nft", "-a", "list", "ruleset"}}
+	return tool{[]string{"nft", "-f", "-"}, []string{"nft", "-a", "list", "table", t.Family.String(), string(t.Name)}}
 }
 
 // ReadBack reads the rule set of the namespace with counters, and with handles
 // for nftables. Backends that like does not have are not asked, because asking
-// for legacy tables makes them.
+// for legacy tables makes them; of nftables, the tables of like are read, not
+// those that iptables-nft keeps there.
 func ReadBack(ns *netns.NS, like *nf.Ruleset) (*nf.Ruleset, error) {
 	out := &nf.Ruleset{}
 	if len(like.IPSets) > 0 {
@@ -109,10 +110,11 @@ func ReadBack(ns *netns.NS, like *nf.Ruleset) (*nf.Ruleset, error) {
 	asked := map[string]bool{}
 	for _, t := range like.Tables {
 		save := tools(t).save
-		if asked[save[0]] {
+		key := strings.Join(save, " ")
+		if asked[key] {
 			continue
 		}
-		asked[save[0]] = true
+		asked[key] = true
 		tables, err := read(ns, save, t)
 		if err != nil {
 			return nil, err

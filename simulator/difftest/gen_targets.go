@@ -134,6 +134,9 @@ func (m maker) nft(name nf.TableName) nf.Table {
 // nftRule makes matches, a counter and a verdict or statement.
 func (m maker) nftRule(h nf.Hook, jumps []nf.ChainName) nf.Rule {
 	var r nf.Rule
+	if m.chance(2) {
+		r.Body = append(r.Body, m.nftProtoMatch())
+	}
 	for range m.IntN(3) {
 		r.Body = append(r.Body, m.nftMatch())
 	}
@@ -148,7 +151,7 @@ func (m maker) nftRule(h nf.Hook, jumps []nf.ChainName) nf.Rule {
 	case 3, 4:
 		r.Body = append(r.Body, m.setMark())
 	case 5:
-		r.Body = append(r.Body, m.setCtMark())
+		r.Body = append(r.Body, nf.SetCtMark{Op: "set", Value: uint32(m.IntN(4)), Mask: ^uint32(0)})
 	case 6:
 		r.Body = append(r.Body, nf.Return{})
 	case 7:
@@ -188,40 +191,51 @@ func compare(k nf.KeyField, op nf.Op, d nf.Datum) nf.MatchCompare {
 	return nf.MatchCompare{Key: []nf.Key{{Field: k}}, Op: op, Values: [][]nf.Datum{{d}}}
 }
 
-// nftMatch makes one comparison.
-func (m maker) nftMatch() nf.Stmt {
-	op := pick(m, nf.OpEqual, nf.OpEqual, nf.OpEqual, nf.OpNotEqual)
-	switch m.IntN(12) {
-	case 0, 1:
-		return compare(pick(m, nf.KeySAddr, nf.KeyDAddr), op, nf.PrefixDatum(m.prefix()))
-	case 2:
+// nftProtoMatch makes a comparison that is about one protocol; nft refuses rules
+// with contradicting ones.
+func (m maker) nftProtoMatch() nf.Stmt {
+	op := pick(m, nf.OpEqual, nf.OpEqual, nf.OpNotEqual)
+	switch m.IntN(4) {
+	case 0:
 		return compare(pick(m, nf.KeyTCPDPort, nf.KeyTCPSPort, nf.KeyUDPDPort, nf.KeyUDPSPort), op, nf.NumDatum(uint64(m.port())))
-	case 3:
+	case 1:
 		return compare(nf.KeyL4Proto, op, nf.NumDatum(uint64(pick(m, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoICMP))))
-	case 4:
-		return compare(pick(m, nf.KeyIIFName, nf.KeyOIFName), op, nf.NameDatum(pick(m, "lr", "rr", "lo")))
-	case 5:
-		c := compare(nf.KeyMark, op, nf.NumDatum(uint64(m.IntN(4))))
-		c.Mask = 3
-		return c
-	case 6, 7:
-		var states nf.CtState
-		for _, s := range []nf.CtState{nf.CtInvalid, nf.CtEstablished, nf.CtRelated, nf.CtNew, nf.CtUntracked} {
-			if m.chance(3) {
-				states |= s
-			}
-		}
-		if states == 0 {
-			states = nf.CtNew
-		}
-		return compare(nf.KeyCtState, nf.OpHasAny, nf.NumDatum(uint64(states)))
-	case 8:
-		return compare(nf.KeyCtDirection, op, nf.NumDatum(uint64(m.IntN(2))))
-	case 9:
+	case 2:
 		return compare(nf.KeyICMPType, op, nf.NumDatum(uint64(pick(m, 8, 0, 3, 11))))
-	case 10:
-		return compare(nf.KeyTTL, op, nf.NumDatum(uint64(pick(m, 63, 64))))
 	}
 	lo := m.port()
 	return compare(nf.KeyTCPDPort, op, nf.RangeDatum(uint64(lo), uint64(lo)+500))
+}
+
+// nftMatch makes one comparison of something else.
+func (m maker) nftMatch() nf.Stmt {
+	op := pick(m, nf.OpEqual, nf.OpEqual, nf.OpEqual, nf.OpNotEqual)
+	switch m.IntN(8) {
+	case 0, 1:
+		return compare(pick(m, nf.KeySAddr, nf.KeyDAddr), op, nf.PrefixDatum(m.prefix()))
+	case 2:
+		return compare(pick(m, nf.KeyIIFName, nf.KeyOIFName), op, nf.NameDatum(pick(m, "lr", "rr", "lo")))
+	case 3:
+		c := compare(nf.KeyMark, op, nf.NumDatum(uint64(m.IntN(4))))
+		c.Mask = 3
+		return c
+	case 4, 5:
+		return m.nftCtState()
+	case 6:
+		return compare(nf.KeyCtDirection, op, nf.NumDatum(uint64(m.IntN(2))))
+	}
+	return compare(nf.KeyTTL, op, nf.NumDatum(uint64(pick(m, 63, 64))))
+}
+
+func (m maker) nftCtState() nf.Stmt {
+	var states nf.CtState
+	for _, s := range []nf.CtState{nf.CtInvalid, nf.CtEstablished, nf.CtRelated, nf.CtNew, nf.CtUntracked} {
+		if m.chance(3) {
+			states |= s
+		}
+	}
+	if states == 0 {
+		states = nf.CtNew
+	}
+	return compare(nf.KeyCtState, nf.OpHasAny, nf.NumDatum(uint64(states)))
 }

@@ -35,6 +35,7 @@ func TestDiff_Random(t *testing.T) {
 	}
 	t.Logf("first seed %d (-difftest.seed=%d repeats)", seed, seed)
 	packets, rulesets, rules, failed := 0, 0, 0, 0
+	start := time.Now()
 	for ; packets < *diffN && failed < 5; seed++ {
 		c := newMaker(seed).Case(seed, perRuleset)
 		if len(c.Shots) == 0 {
@@ -50,7 +51,7 @@ func TestDiff_Random(t *testing.T) {
 			report(t, c)
 		}
 	}
-	t.Logf("%d packets through %d rule sets with %d rules compared", packets, rulesets, rules)
+	t.Logf("%d packets through %d rule sets with %d rules compared in %s, %d rule sets differ", packets, rulesets, rules, time.Since(start).Round(time.Second), failed)
 }
 
 // report shrinks a case that differs and shows it.

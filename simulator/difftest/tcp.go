@@ -109,8 +109,10 @@ func reset(p *packet.Packet) packet.Packet {
 		return a
 	}
 	n := uint32(p.PayloadLen)
-	if p.TCP.Flags&(packet.SYN|packet.FIN) != 0 {
-		n++
+	for _, f := range []packet.TCPFlags{packet.SYN, packet.FIN} {
+		if p.TCP.Flags&f != 0 {
+			n++
+		}
 	}
 	a.TCP = packet.TCP{Ack: p.TCP.Seq + n, Flags: packet.RST | packet.ACK}
 	return a
