@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"tortie/dataplane/host"
 	"tortie/simulator/trace"
 )
@@ -28,4 +30,15 @@ func originOf(f *host.Fleet, n int) (*trace.Policy, *trace.Source) {
 		return p, nil
 	}
 	return p, &trace.Source{File: o.File, Line: o.Line}
+}
+
+// dumpedNodes are the nodes that captures stand for; their rules are nobody's
+// policies.
+func (in *inputFlags) dumpedNodes() map[host.Name]bool {
+	out := map[host.Name]bool{}
+	for _, d := range in.nodeDumps {
+		name, _, _ := strings.Cut(d, "=")
+		out[host.Name(name)] = true
+	}
+	return out
 }

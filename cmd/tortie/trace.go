@@ -130,6 +130,7 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 		HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code,
 	})
 	explain(&c, fleet)
+	explainPolicies(&c, l, t.in.dumpedNodes())
 	c.Notes = append(c.Notes, fleet.Notes...)
 	return c, nil
 }

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"tortie/compiler/resolve"
+	"tortie/dataplane/host"
+	"tortie/simulator/trace"
+)
+
+// explainPolicies fills in what the policies of modelled nodes had to say. The
+// connection's steps must name their policies already.
+func explainPolicies(c *trace.Connection, l *loaded, dumped map[host.Name]bool) {
+	if l.linker == nil {
+		return
+	}
+	w := newPolicyWorld(l.linker)
+	x := &trace.Explanation{Sides: []trace.Side{}, Considered: []trace.Considered{}}
+	for i := range c.Packets {
+		p := &c.Packets[i]
+		for _, v := range visits(p.Steps) {
+			if !dumped[v.node] {
+				w.explainVisit(x, p, &v)
+			}
+		}
+	}
+	c.Explanation = x
+}
+
+// explainVisit adds a visit that decided something.
+func (w *policyWorld) explainVisit(x *trace.Explanation, p *trace.Packet, v *visit) {
+	n := w.node(v.node)
+	if n == nil {
+		return
+	}
+	ep, ok := n.endpoint(v)
+	if !ok {
+		return
+	}
+	q := inquiry{world: w, node: n, visit: v, ep: ep, did: v.decisions(n.marks), end: v.denied()}
+	q.run()
+	if q.side.Outcome == "" {
+		return
+	}
+	q.side.Packet = p.Direction
+	x.Sides = append(x.Sides, q.side)
+	if q.side.Outcome == outcomeDenied {
+		x.Considered = q.list
+		x.Nearest, x.Suggestion = q.nearest()
+	}
+}
+
+// The outcomes of policies.
+const (
+	outcomeAllowed = "allowed"
+	outcomeDenied  = "denied"
+	outcomePassed  = "passed"
+	outcomeNothing = "no rule matched"
+)
+
+// inquiry goes through the policies of one endpoint in the order in which they
+// were asked.
+type inquiry struct {
+	world *policyWorld
+	node  *nodeView
+	visit *visit
+	ep    governed
+	did   map[policyKey]decision
+	end   *trace.Step // the rule that ended the packet
+
+	side  trace.Side
+	list  []trace.Considered
+	asked []policyKey // policies and profiles, in order
+}
+
+func (q *inquiry) run() {
+	q.side = trace.Side{Node: string(q.visit.node), Endpoint: q.ep.name, Kind: q.ep.kind, Interface: q.visit.iface,
+		Direction: q.visit.direction, Stage: q.visit.stage}
+	if len(q.did) == 0 && q.end == nil {
+		return // nothing was decided: an established connection, a failsafe port
+	}
+	governs := false
+	for i := range q.ep.tiers {
+		ids := q.inForce(&q.ep.tiers[i])
+		governs = governs || len(ids) > 0
+		if len(ids) > 0 && q.tier(&q.ep.tiers[i], ids) {
+			return
+		}
+	}
+	if q.visit.stage == sideNormal {
+		q.profiles(governs)
+	}
+}
+
+// inForce are a tier's policies of the direction, without staged ones.
+func (q *inquiry) inForce(t *resolve.Tier) []policyKey {
+	list := t.Ingress
+	if q.visit.direction == "egress" {
+		list = t.Egress
+	}
+	var out []policyKey
+	for _, id := range list {
+		if !strings.HasPrefix(id.Kind, "Staged") {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// tier asks the policies of a tier; true says that it decided.
+func (q *inquiry) tier(t *resolve.Tier, ids []policyKey) bool {
+	for _, id := range ids {
+		switch q.ask(t.Name, id, "") {
+		case outcomeAllowed, outcomeDenied:
+			return true
+		case outcomePassed:
+			return false
+		}
+	}
+	end := trace.Considered{Tier: t.Name, Policy: &trace.Policy{Kind: "Tier", Name: t.Name, Tier: t.Name, Direction: q.visit.direction}}
+	switch {
+	case q.end != nil && q.end.Policy.Kind == "Tier" && q.end.Policy.Name == t.Name:
+		end.Outcome, end.Deciding = outcomeDenied, true
+		end.Text = "denied: no policy of the tier allowed it and its default action is Deny"
+		q.list = append(q.list, end)
+		q.decide(outcomeDenied, fmt.Sprintf("denied by the end of tier %s: policies select %s and none of them allows it", t.Name, q.ep.name), end.Policy, nil)
+		return true
+	case t.DefaultAction == resolve.Pass:
+		end.Outcome, end.Text = outcomePassed, "passed on by the tier's default action"
+		q.list = append(q.list, end)
+	}
+	return false
+}
+
+// profiles asks the profiles, which come when no tier decided.
+func (q *inquiry) profiles(governs bool) {
+	why := "no policy selects " + q.what()
+	if governs {
+		why = "the policies passed it on"
+	}
+	for _, name := range q.ep.profiles {
+		switch q.ask("", policyKey{Kind: "Profile", Name: name}, " ("+why+")") {
+		case outcomeAllowed, outcomeDenied:
+			return
+		}
+	}
+	if q.end != nil && q.end.Policy.Kind == "Profiles" {
+		p := &trace.Policy{Kind: "Profiles", Direction: q.visit.direction}
+		q.list = append(q.list, trace.Considered{Policy: p, Outcome: outcomeDenied, Deciding: true, Text: "denied: no profile allowed it"})
+		q.decide(outcomeDenied, fmt.Sprintf("denied because no profile of %s allows it (%s)", q.ep.name, why), p, nil)
+	}
+}
+
+func (q *inquiry) what() string {
+	if q.visit.workload {
+		return "the pod for " + q.visit.direction
+	}
+	return "the host endpoint for " + q.visit.direction
+}
+
+// ask records what a policy or profile did.
+func (q *inquiry) ask(tier string, id policyKey, why string) string {
+	q.asked = append(q.asked, id)
+	c := trace.Considered{Tier: tier, Outcome: outcomeNothing, Text: outcomeNothing,
+		Policy: &trace.Policy{Kind: id.Kind, Namespace: id.Namespace, Name: id.Name, Tier: tier, Direction: q.visit.direction}}
+	if o := q.node.origin(id); o.File != "" {
+		c.Source = &trace.Source{File: o.File, Line: o.Line}
+	}
+	d, ok := q.did[id]
+	if ok {
+		c.Policy, c.Source = d.step.Policy, d.step.Source
+		c.Outcome = map[resolve.Action]string{resolve.Allow: outcomeAllowed, resolve.Deny: outcomeDenied, resolve.Pass: outcomePassed}[d.action]
+		c.Text = fmt.Sprintf("%s by rule %d", c.Outcome, c.Policy.Rule)
+		if id.Kind == "Profile" {
+			c.Text = c.Outcome
+		}
+		c.Deciding = c.Outcome != outcomePassed
+	} else if len(q.node.rules(id, q.visit.direction)) == 0 {
+		c.Text = "no rule matched (it has no rules)"
+	}
+	q.list = append(q.list, c)
+	if c.Deciding {
+		q.decide(c.Outcome, c.Outcome+" by "+ruleName(c.Policy)+why, c.Policy, c.Source)
+	}
+	return c.Outcome
+}
+
+func (q *inquiry) decide(outcome, text string, p *trace.Policy, s *trace.Source) {
+	q.side.Outcome, q.side.Text, q.side.Policy, q.side.Source = outcome, text, p, s
+}
+
+// ruleName names a rule of a policy: "NetworkPolicy shop/web ingress rule 2".
+func ruleName(p *trace.Policy) string {
+	if p.Kind == "Profile" {
+		return "profile " + p.Name
+	}
+	s := policyName(p)
+	if p.Rule > 0 {
+		s += fmt.Sprintf(" %s rule %d", p.Direction, p.Rule)
+	}
+	return s
+}
+
+func policyName(p *trace.Policy) string {
+	if p.Namespace != "" {
+		return p.Kind + " " + p.Namespace + "/" + p.Name
+	}
+	return p.Kind + " " + p.Name
+}
