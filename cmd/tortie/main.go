@@ -70,5 +70,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newTrace(), newRender())
+	root.AddCommand(newValidate(), newExplain())
 	return root
 }

@@ -1,0 +1,167 @@
+// Package check finds what is wrong with the objects of a snapshot: what an API
+// server with Calico's resource definitions or Calico's own validator refuses
+// (errors), and what both accept though it is surely not meant (warnings).
+//
+// In goes a snapshot as cluster.Read gives it; out comes a diag.List, each
+// finding with a code that Catalogue explains. The package reads no text and
+// decides no packets; what cannot be decoded at all has been reported by the
+// reader. It mirrors libcalico-go/lib/validator/v3, the schemas and validation
+// rules of api/config/crd at Calico v3.32.1, and the Kubernetes API server's
+// validation of network policies.
+package check
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
+	"tortie/compiler/yamlpos"
+)
+
+// Options say what to check. ErrorsOnly leaves out all warnings.
+type Options struct {
+	ErrorsOnly bool
+}
+
+// Run checks every object of the snapshot. The findings are sorted.
+func Run(s *cluster.Snapshot, opt Options) diag.List {
+	if s == nil {
+		return nil
+	}
+	r := &run{snap: s}
+	for _, sub := range subjects(s) {
+		r.object(r.on(sub))
+	}
+	for _, src := range s.Others {
+		r.other(src)
+	}
+	if !opt.ErrorsOnly {
+		r.warnings()
+	}
+	return r.finish()
+}
+
+type run struct {
+	snap *cluster.Snapshot
+	out  diag.List
+}
+
+// object is one object of any kind with its place.
+type object struct {
+	src  cluster.Source
+	meta metaObject
+}
+
+// metaObject is what every object has.
+type metaObject interface {
+	GetName() string
+	GetNamespace() string
+	GetLabels() map[string]string
+	GetAnnotations() map[string]string
+}
+
+// subjects lists the objects of all kinds, in the snapshot's order. Objects made
+// up from others (the pods of a Deployment) are left out.
+func subjects(s *cluster.Snapshot) []object {
+	var all []object
+	v := reflect.ValueOf(s).Elem()
+	for i := range v.NumField() {
+		list := v.Field(i)
+		if list.Kind() != reflect.Slice || list.Type().Elem().Kind() != reflect.Struct {
+			continue
+		}
+		for j := range list.Len() {
+			src := list.Index(j).FieldByName("Source")
+			obj := list.Index(j).FieldByName("Object")
+			if !src.IsValid() || !obj.IsValid() || obj.IsNil() {
+				continue
+			}
+			o := object{src: src.Interface().(cluster.Source)}
+			o.meta, _ = obj.Interface().(metaObject)
+			if o.meta != nil && o.src.Node != nil && obj.Type().Elem().Name() == o.src.Kind {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
+}
+
+// on gives the means to report about an object.
+func (r *run) on(o object) on { return on{r: r, object: o} }
+
+// on is an object being checked.
+type on struct {
+	object
+	r *run
+}
+
+// path is a place in an object: field names and list indices.
+type path []any
+
+func (p path) add(more ...any) path { return append(slices.Clip(p), more...) }
+
+// node returns the node at a path, or nil.
+func (o on) node(p path) *yamlpos.Node { return o.src.Node.Lookup(p...) }
+
+// value returns the place of the value at a path, else of the nearest parent.
+func (o on) value(p path) diag.Span {
+	if n := o.node(p); n != nil && n.Span.Start.Line > 0 && n.Kind != yamlpos.Map && n.Kind != yamlpos.List {
+		return n.Span
+	}
+	return o.src.At(p...)
+}
+
+// text returns the text of the scalar at a path as written.
+func (o on) text(p path) string {
+	if n := o.node(p); n != nil {
+		return n.Text
+	}
+	return ""
+}
+
+// report adds a finding of a code of the catalogue at a path.
+func (o on) report(code string, p path, hint, format string, args ...any) {
+	o.reportAt(code, o.value(p), hint, format, args...)
+}
+
+func (o on) reportAt(code string, at diag.Span, hint, format string, args ...any) {
+	o.r.out.Add(diag.Finding{
+		Code: code, Severity: severityOf(code), Span: at, Hint: hint,
+		Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// name returns the object's kind and name for messages.
+func (o on) name() string {
+	if ns := o.meta.GetNamespace(); ns != "" {
+		return fmt.Sprintf("%s %s/%s", o.src.Kind, ns, o.meta.GetName())
+	}
+	return fmt.Sprintf("%s %s", o.src.Kind, o.meta.GetName())
+}
+
+// finish sorts the findings and keeps one error of each place: the first that
+// was found, since special checks run before general ones.
+func (r *run) finish() diag.List {
+	type key struct {
+		code, message string
+		span          diag.Span
+	}
+	seen, given := map[diag.Span]bool{}, map[key]bool{}
+	var out diag.List
+	for _, f := range r.out {
+		if f.Severity == diag.Error {
+			if seen[f.Span] {
+				continue
+			}
+			seen[f.Span] = true
+		}
+		if k := (key{f.Code, f.Message, f.Span}); !given[k] {
+			given[k] = true
+			out.Add(f)
+		}
+	}
+	out.Sort()
+	return out
+}

@@ -1,0 +1,3 @@
+package check
+var hostWarningDocs, deadDocs, matchDocs, felixWarningDocs, kindDocs, oddDocs []Entry
+func (r *run) warnings() {}
