@@ -156,8 +156,8 @@ func (in *inputFlags) newLinker(l *loaded) error {
 }
 
 // loadFleet makes the fleet of all inputs: modelled nodes, and dumped ones in
-// their place.
-func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded) (*host.Fleet, error) {
+// their place. only chooses the modelled nodes that are wanted; nil takes all.
+func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded, only func(*link.Linker) []host.Name) (*host.Fleet, error) {
 	if len(in.filenames)+len(in.nodeDumps) == 0 {
 		return nil, usageError("no input: give -f FILE or --node-dump NODE=DIR")
 	}
@@ -169,7 +169,11 @@ func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded) (*host.Fleet, err
 		if err := in.newLinker(l); err != nil {
 			return nil, err
 		}
-		f, findings, err := l.linker.Fleet()
+		var nodes []host.Name
+		if only != nil {
+			nodes = only(l.linker)
+		}
+		f, findings, err := l.linker.Fleet(nodes)
 		l.findings = append(l.findings, findings...)
 		if err != nil {
 			l.findings.WriteText(cmd.ErrOrStderr(), l.source, 50)

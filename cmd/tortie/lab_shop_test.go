@@ -32,7 +32,7 @@ func fleetOf(t *testing.T, files []cluster.File, opt link.Options) *host.Fleet {
 		t.Fatal(findings)
 	}
 	linker, _ := link.New(snap, opt)
-	f, _, err := linker.Fleet()
+	f, _, err := linker.Fleet(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"tortie/compiler/link"
 	"tortie/dataplane/host"
 	"tortie/dataplane/iptables"
 	"tortie/dataplane/nf"
@@ -85,7 +86,7 @@ func (t *traceFlags) run(cmd *cobra.Command, args []string) error {
 		return usageError("TO: %q names no port; write %s:PORT/%s", args[1], to.text, to.proto)
 	}
 	l := &loaded{texts: map[string][]byte{}}
-	fleet, err := t.in.loadFleet(cmd, l)
+	fleet, err := t.in.loadFleet(cmd, l, func(k *link.Linker) []host.Name { return nodesOf(l, k, from, to) })
 	if err != nil {
 		return err
 	}

@@ -8,12 +8,13 @@ import (
 	"tortie/dataplane/host"
 )
 
-// endpoints lists the pods and other workloads of the given nodes, and the
-// host-networked pods, by name.
-func (l *Linker) endpoints(nodes []host.Name) []host.Endpoint {
+// Endpoints lists the pods and other workloads of the given nodes (nil is all),
+// and the host-networked pods, by name.
+func (l *Linker) Endpoints(nodes []host.Name) []host.Endpoint {
 	var out []host.Endpoint
+	wanted := func(node string) bool { return nodes == nil || slices.Contains(nodes, host.Name(node)) }
 	for _, e := range l.model.Endpoints {
-		if !slices.Contains(nodes, host.Name(e.Value.Node)) {
+		if !wanted(e.Value.Node) {
 			continue
 		}
 		one := host.Endpoint{
@@ -27,7 +28,7 @@ func (l *Linker) endpoints(nodes []host.Name) []host.Endpoint {
 	}
 	for _, o := range l.snapshot.Pods {
 		p := o.Object
-		if !p.Spec.HostNetwork || !slices.Contains(nodes, host.Name(p.Spec.NodeName)) {
+		if !p.Spec.HostNetwork || !wanted(p.Spec.NodeName) {
 			continue
 		}
 		one := host.Endpoint{Name: p.Namespace + "/" + p.Name, Host: host.Name(p.Spec.NodeName), HostNetwork: true}

@@ -12,7 +12,8 @@ package link
 import (
 	"fmt"
 	"maps"
-	"sort"
+	"net/netip"
+	"slices"
 
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
@@ -25,9 +26,6 @@ import (
 
 // Options refine a fleet.
 type Options struct {
-	// Nodes are the nodes whose rules are wanted; nil is all. The others are not
-	// in the fleet.
-	Nodes []string
 	// Env are Felix's environment variables.
 	Env resolve.Config
 	// NFTables and Iptables force a dataplane, whatever the configuration says.
@@ -89,15 +87,14 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 	return state, originsOf(result.Origins), findings, nil
 }
 
-// Fleet makes all nodes that the options name, and what joins them.
-func (l *Linker) Fleet() (*host.Fleet, diag.List, error) {
-	names := l.NodeNames()
-	if l.options.Nodes != nil {
-		names = nil
-		for _, n := range l.options.Nodes {
-			names = append(names, host.Name(n))
-		}
-		sort.Slice(names, func(i, j int) bool { return names[i] < names[j] })
+// NodeOf returns the node that has the address as its own.
+func (l *Linker) NodeOf(a netip.Addr) (host.Name, bool) { return l.routing.NodeOf(a) }
+
+// Fleet makes the named nodes (nil is all), and what joins them.
+func (l *Linker) Fleet(nodes []host.Name) (*host.Fleet, diag.List, error) {
+	names := slices.Sorted(slices.Values(nodes))
+	if nodes == nil {
+		names = l.NodeNames()
 	}
 	f := &host.Fleet{Origins: []host.Origin{{}}, Notes: append(l.notes, l.routing.Notes...)}
 	var all diag.List
@@ -114,7 +111,7 @@ func (l *Linker) Fleet() (*host.Fleet, diag.List, error) {
 		underlay.Members = append(underlay.Members, host.Port{Host: name, Link: l.routing.UnderlayOf(&state)})
 	}
 	f.Segments = []host.Segment{underlay}
-	f.Endpoints = l.endpoints(names)
+	f.Endpoints = l.Endpoints(names)
 	all.Sort()
 	return f, all, nil
 }

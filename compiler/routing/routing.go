@@ -161,3 +161,13 @@ func (c *Cluster) UnderlayOf(s *host.State) host.LinkName {
 	}
 	return Underlay
 }
+
+// NodeOf returns the node that has the address as its own.
+func (c *Cluster) NodeOf(a netip.Addr) (host.Name, bool) {
+	for _, n := range c.nodes {
+		if n.v4.Addr() == a || n.v6.Addr() == a {
+			return host.Name(n.name), true
+		}
+	}
+	return "", false
+}
