@@ -38,6 +38,8 @@ type Frame struct {
 type Observed struct {
 	Frames [][]Frame
 	Hits   map[Place]int
+	// Conns are the connections at the end, by their original tuple.
+	Conns map[string]kernel.Conn
 	// Unknown is why the walk could not tell, by shot; "" where it could.
 	Unknown []string
 	// Free says by shot that the kernel draws something at random.
@@ -80,7 +82,11 @@ func (r *router) follow(list []departure, depth int) []Frame {
 		}
 		if d.delivered && depth < 8 {
 			for _, a := range r.stack.receive(&d.p) {
-				out = append(out, r.follow(r.n.send(a), depth+1)...)
+				send := r.n.send
+				if a.Proto.IsICMP() {
+					send = r.n.sendSilently
+				}
+				out = append(out, r.follow(send(a), depth+1)...)
 			}
 		}
 	}
@@ -98,8 +104,17 @@ func (c *Case) Walk() *Observed {
 		o.Free = append(o.Free, r.n.free)
 	}
 	o.Hits = r.n.hits
+	o.Conns = map[string]kernel.Conn{}
+	for _, conn := range r.n.w.Conntrack(routerName).List(r.n.w.Now()) {
+		if k, err := kernel.ParseConn(conn.Line(r.n.w.Now())); err == nil {
+			o.Conns[connKey(k)] = k
+		}
+	}
 	return o
 }
+
+// connKey names a connection by what it began with.
+func connKey(c kernel.Conn) string { return fmt.Sprintf("%s %+v", c.Proto, c.Orig) }
 
 // Kernel runs the case in namespaces. The frames that the walk expects say how
 // many to wait for.
@@ -138,6 +153,14 @@ func (c *Case) Kernel(expected *Observed) (*Observed, error) {
 		return nil, err
 	}
 	o.Hits = counters(back)
+	conns, err := kernel.Connections(l.router, packet.IPv4)
+	if err != nil {
+		return nil, err
+	}
+	o.Conns = map[string]kernel.Conn{}
+	for _, k := range conns {
+		o.Conns[connKey(k)] = k
+	}
 	return o, nil
 }
 
@@ -196,8 +219,34 @@ func (c *Case) Differences(walk, kern *Observed) []string {
 			counts = append(counts, fmt.Sprintf("rule %s %s %s: walk counts %d, kernel %d", p.Table, p.Chain, p.Index, w, k))
 		}
 	}
+	counts = append(counts, connDifferences(walk, kern)...)
 	sort.Strings(counts)
 	return append(out, counts...)
+}
+
+// connDifferences compares the connections at the end; a second may have passed
+// in the kernel.
+func connDifferences(walk, kern *Observed) []string {
+	var out []string
+	for key, w := range walk.Conns {
+		k, ok := kern.Conns[key]
+		if !ok {
+			out = append(out, fmt.Sprintf("connection %+v: not in the kernel", w))
+			continue
+		}
+		if w.Timeout-k.Timeout == 1 {
+			k.Timeout = w.Timeout
+		}
+		if w != k {
+			out = append(out, fmt.Sprintf("connection: walk   %+v\n            kernel %+v", w, k))
+		}
+	}
+	for key, k := range kern.Conns {
+		if _, ok := walk.Conns[key]; !ok {
+			out = append(out, fmt.Sprintf("connection %+v: not in the walk", k))
+		}
+	}
+	return out
 }
 
 // compares reports whether the kernel keeps a counter for the place: only the

@@ -20,7 +20,7 @@ var (
 	diffSave = flag.String("difftest.save", "", "folder for cases that differ")
 )
 
-var labTools = []string{"iptables-legacy-restore", "iptables-legacy-save", "iptables-nft-restore", "iptables-nft-save", "ipset", "nft"}
+var labTools = []string{"iptables-legacy-restore", "iptables-legacy-save", "iptables-nft-restore", "iptables-nft-save", "ipset", "nft", "conntrack"}
 
 // perRuleset is how many packets are sent through one rule set.
 const perRuleset = 20

@@ -86,7 +86,7 @@ func TestOutput_Reroute(t *testing.T) {
 func TestOutput_LoopbackNAT(t *testing.T) {
 	s := rules(t, state(), "*nat\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\n"+
 		"-A PREROUTING -j MARK --set-xmark 0x1/0x1\n-A INPUT -j MARK --set-xmark 0x2/0x2\n-A OUTPUT -j MARK --set-xmark 0x4/0x4\n"+
-		"-A POSTROUTING -j MARK --set-xmark 0x8/0x8\nCOMMIT\n")
+		"-A POSTROUTING -j MARK --set-xmark 0x8/0x8\n-A POSTROUTING -d 192.0.2.99 -j MASQUERADE\nCOMMIT\n")
 	w := walk.NewHost(s, walk.Options{})
 	p := syn("127.0.0.1", "127.0.0.1")
 	if o := w.Output("node1", p, ""); o.Fate != walk.Delivered || o.Packet.Mark != 0xc {

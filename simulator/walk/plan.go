@@ -41,6 +41,9 @@ var hooks = []nf.Hook{nf.PreRouting, nf.LocalIn, nf.Forward, nf.LocalOut, nf.Pos
 // newPlan merges the rule set's base chains with what the kernel registers for
 // connection tracking and NAT: by priority, and at equal priority the newest
 // registration first (nf_hook_entries_grow).
+//
+// A nat chain alone does not make the kernel track connections: only a rule that
+// translates does (nf_ct_netns_get in xt_nat.c and nft_nat.c).
 func newPlan(e *eval.Engine, rs *nf.Ruleset, fam packet.Family) plan {
 	p := plan{tracks: e.NeedsConntrack(fam)}
 	order := map[*nf.Table]int{}
@@ -48,7 +51,6 @@ func newPlan(e *eval.Engine, rs *nf.Ruleset, fam packet.Family) plan {
 		order[&rs.Tables[i]] = i + 1
 	}
 	natSeq := firstNAT(e, fam, order)
-	p.tracks = p.tracks || natSeq > 0
 	for _, h := range hooks {
 		for i, b := range e.Hook(fam, h) {
 			// Chains of one table keep the order that the engine gave them.
