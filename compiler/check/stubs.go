@@ -1,3 +1,5 @@
 package check
+
 var hostWarningDocs, deadDocs, matchDocs, felixWarningDocs, kindDocs, oddDocs []Entry
+
 func (r *run) warnings() {}

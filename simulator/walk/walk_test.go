@@ -120,7 +120,7 @@ func TestReceive_TracksOnlyWhenRulesAsk(t *testing.T) {
 		"*filter\n:FORWARD ACCEPT\n-A FORWARD -p tcp -j ACCEPT\nCOMMIT\n":                                 0,
 		"*filter\n:FORWARD ACCEPT\n-A FORWARD -m conntrack --ctstate NEW -j ACCEPT\nCOMMIT\n":             1,
 		"*nat\n:POSTROUTING ACCEPT\nCOMMIT\n":                                                             0, // only a translation asks
-		"*nat\n:POSTROUTING ACCEPT\n-A POSTROUTING -d 192.0.2.99 -j MASQUERADE\nCOMMIT\n":                1,
+		"*nat\n:POSTROUTING ACCEPT\n-A POSTROUTING -d 192.0.2.99 -j MASQUERADE\nCOMMIT\n":                 1,
 		"*filter\n:FORWARD DROP\n-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\nCOMMIT\n":       0, // dropped: never confirmed (fact 15)
 		"*raw\n:PREROUTING ACCEPT\n-A PREROUTING -j NOTRACK\nCOMMIT\n*nat\n:POSTROUTING ACCEPT\nCOMMIT\n": 0,
 	} {
