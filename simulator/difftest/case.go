@@ -84,7 +84,7 @@ func (r *router) follow(list []departure, depth int) []Frame {
 			for _, a := range r.stack.receive(&d.p) {
 				send := r.n.send
 				if a.Proto.IsICMP() {
-					send = r.n.sendSilently
+					send = r.n.sendICMP
 				}
 				out = append(out, r.follow(send(a), depth+1)...)
 			}
@@ -249,18 +249,23 @@ func connDifferences(walk, kern *Observed) []string {
 	return out
 }
 
-// compares reports whether the kernel keeps a counter for the place: only the
-// legacy backend counts policies.
+// compares reports whether the kernel keeps a counter for the place: of policies
+// only the legacy backend does, of nftables rules those with the statement.
 func (c *Case) compares(p Place) bool {
-	if p.Index != "policy" {
-		return true
-	}
 	for i := range c.Ruleset.Tables {
-		if t := &c.Ruleset.Tables[i]; t.Backend == nf.IptablesLegacy && string(t.Name) == p.Table {
-			return true
+		t := &c.Ruleset.Tables[i]
+		native := t.Backend == nf.NFTables
+		if native && t.Family.String()+" "+string(t.Name) != p.Table || !native && string(t.Name) != p.Table {
+			continue
 		}
+		if p.Index == "policy" {
+			return t.Backend == nf.IptablesLegacy
+		}
+		chain := t.FindChain(nf.ChainName(p.Chain))
+		k, err := strconv.Atoi(p.Index)
+		return !native || chain == nil || err != nil || k > len(chain.Rules) || hasCounter(&chain.Rules[k-1])
 	}
-	return false
+	return true
 }
 
 // texts writes frames in a fixed order.

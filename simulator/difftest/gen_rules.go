@@ -157,7 +157,14 @@ func (m maker) ifaces(h nf.Hook) []nf.Stmt {
 // iptablesMatch makes one -m match.
 func (m maker) iptablesMatch(proto packet.Proto, h nf.Hook) nf.Stmt {
 	inv := m.chance(4)
-	switch m.IntN(11) {
+	switch m.IntN(14) {
+	case 11:
+		return nf.MatchLimit{Rate: 1, Unit: nf.PerHour, Burst: uint32(2 + m.IntN(3))}
+	case 12:
+		from, to := netip.MustParseAddr("10.1.0.2"), netip.MustParseAddr(pick(m, "10.1.0.9", "10.2.0.2"))
+		return nf.MatchIPRange{Src: &nf.AddrRange{From: from, To: to}, SrcInvert: inv}
+	case 13:
+		return nf.MatchLength{Lo: 0, Hi: uint16(30 + m.IntN(40)), Invert: inv}
 	case 0, 1:
 		return m.protoMatch(proto)
 	case 2:

@@ -99,7 +99,7 @@ func (m maker) natTarget(h nf.Hook, proto packet.Proto) nf.Stmt {
 
 // nft makes a table of nftables with random base chains.
 func (m maker) nft(name nf.TableName) nf.Table {
-	t := nf.Table{Family: nf.FamilyIP, Name: name, Backend: nf.NFTables}
+	t := nf.Table{Family: nf.FamilyIP, Name: name, Backend: nf.NFTables, Sets: m.nftSets()}
 	for i := range userChains {
 		c := nf.Chain{Name: userChains[i]}
 		for range 1 + m.IntN(3) {
@@ -141,7 +141,9 @@ func (m maker) nftRule(h nf.Hook, jumps []nf.ChainName) nf.Rule {
 		r.Body = append(r.Body, m.nftMatch())
 	}
 	r.Body = append(r.Body, nf.Counter{})
-	switch m.IntN(11) {
+	switch m.IntN(12) {
+	case 11: // a miss ends the rule behind its counter: compared without one
+		r.Body = append(r.Body[:len(r.Body)-1], m.vmap(jumps))
 	case 0, 1:
 		r.Body = append(r.Body, nf.Accept{})
 	case 2:
@@ -168,6 +170,38 @@ func (m maker) nftRule(h nf.Hook, jumps []nf.ChainName) nf.Rule {
 		}
 	}
 	return r
+}
+
+// nftSets are the named sets of a table: nets, and address, protocol and port.
+func (m maker) nftSets() []nf.Set {
+	net := func(s string) nf.Element {
+		return nf.Element{Key: []nf.Datum{nf.PrefixDatum(netip.MustParsePrefix(s))}}
+	}
+	service := func(addr string, proto packet.Proto, port uint16) nf.Element {
+		return nf.Element{Key: []nf.Datum{nf.AddrDatum(netip.MustParseAddr(addr)), nf.NumDatum(uint64(proto)), nf.NumDatum(uint64(port))}}
+	}
+	return []nf.Set{
+		{Name: "nets", Key: []nf.DataType{nf.TypeIPv4Addr}, Interval: true, Elements: []nf.Element{net(pick(m, "10.1.0.0/24", "10.1.0.2/32")), net("10.2.0.0/31")}},
+		{Name: "services", Key: []nf.DataType{nf.TypeIPv4Addr, nf.TypeInetProto, nf.TypeInetService}, Elements: []nf.Element{
+			service(pick(m, "10.2.0.2", "10.9.9.9"), packet.ProtoTCP, m.port()), service("10.1.0.1", packet.ProtoUDP, m.port())}},
+	}
+}
+
+// vmap makes a verdict map over the in-interface or the protocol.
+func (m maker) vmap(jumps []nf.ChainName) nf.Stmt {
+	verdict := func() *nf.Verdict {
+		if len(jumps) > 0 && !m.chance(3) {
+			return &nf.Verdict{Kind: pick(m, nf.VerdictJump, nf.VerdictGoto), Chain: pick(m, jumps...)}
+		}
+		return &nf.Verdict{Kind: pick(m, nf.VerdictAccept, nf.VerdictReturn, nf.VerdictContinue, nf.VerdictDrop)}
+	}
+	if m.chance(2) {
+		return nf.VMap{Key: []nf.Key{{Field: nf.KeyIIFName}}, Elements: []nf.Element{
+			{Key: []nf.Datum{nf.NameDatum("lr")}, Verdict: verdict()}, {Key: []nf.Datum{nf.NameDatum("rr")}, Verdict: verdict()}}}
+	}
+	return nf.VMap{Key: []nf.Key{{Field: nf.KeyL4Proto}}, Elements: []nf.Element{
+		{Key: []nf.Datum{nf.NumDatum(uint64(packet.ProtoTCP))}, Verdict: verdict()},
+		{Key: []nf.Datum{nf.NumDatum(uint64(packet.ProtoICMP))}, Verdict: verdict()}}}
 }
 
 func (m maker) nftNATRule(h nf.Hook) nf.Rule {
@@ -210,7 +244,18 @@ func (m maker) nftProtoMatch() nf.Stmt {
 // nftMatch makes one comparison of something else.
 func (m maker) nftMatch() nf.Stmt {
 	op := pick(m, nf.OpEqual, nf.OpEqual, nf.OpEqual, nf.OpNotEqual)
-	switch m.IntN(8) {
+	switch m.IntN(12) {
+	case 8:
+		return nf.MatchLookup{Key: []nf.Key{{Field: pick(m, nf.KeySAddr, nf.KeyDAddr)}}, Set: "nets", Invert: m.chance(3)}
+	case 9:
+		return nf.MatchLookup{Key: []nf.Key{{Field: nf.KeyDAddr}, {Field: nf.KeyL4Proto}, {Field: nf.KeyTHDPort}}, Set: "services", Invert: m.chance(3)}
+	case 10:
+		return nf.MatchLimit{Rate: 1, Unit: nf.PerHour, Burst: uint32(2 + m.IntN(3)), Over: m.chance(3)}
+	case 11:
+		c := compare(pick(m, nf.KeySAddr, nf.KeyDAddr), op, nf.PrefixDatum(netip.MustParsePrefix("10.1.0.2/32")))
+		c.Values = append(c.Values, []nf.Datum{nf.PrefixDatum(netip.MustParsePrefix("10.2.0.2/32"))})
+		c.Anonymous = true
+		return c
 	case 0, 1:
 		return compare(pick(m, nf.KeySAddr, nf.KeyDAddr), op, nf.PrefixDatum(m.prefix()))
 	case 2:

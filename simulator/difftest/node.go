@@ -1,7 +1,6 @@
 package difftest
 
 import (
-	"slices"
 	"strconv"
 
 	"tortie/dataplane/host"
@@ -58,18 +57,9 @@ func (n *node) sendBy(link host.LinkName, p packet.Packet) []departure {
 	return n.departures(n.w.Output(n.name, p, link))
 }
 
-// sendSilently sends a packet about which the kernel sends no ICMP error: its
-// ICMP code answers no packet of its own, because it cannot lock its socket twice
-// (icmp_xmit_lock).
-func (n *node) sendSilently(p packet.Packet) []departure {
-	o := n.w.Output(n.name, p, "")
-	o.Answers = nil
-	steps := n.rec.Take()
-	if i := slices.IndexFunc(steps, func(s trace.Step) bool { return s.Kind == trace.KindReject }); i >= 0 {
-		steps = steps[:i]
-	}
-	n.count(steps)
-	return n.departures(o)
+// sendICMP sends a packet of the kernel's own ICMP code.
+func (n *node) sendICMP(p packet.Packet) []departure {
+	return n.departures(n.w.OutputICMP(n.name, p))
 }
 
 // departures flattens what became of a packet and of the answers it caused.

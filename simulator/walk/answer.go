@@ -102,6 +102,8 @@ func (n *node) icmpAnswer(f *flight, e icmpError) {
 func mayAnswer(f *flight, e icmpError) bool {
 	p := &f.p
 	switch {
+	case f.silent:
+		return false
 	case p.FragOffset != 0 || p.Src.IsUnspecified() || p.Src.IsMulticast():
 		return false
 	case p.Dst.IsMulticast() && !(e.proto == packet.ProtoICMPv6 && e.typ == 2):

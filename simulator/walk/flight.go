@@ -77,6 +77,7 @@ type flight struct {
 	hasDst bool
 	bound  host.LinkName // the link that the sending socket is bound to
 	depth  int           // answers to answers, tunnels in tunnels
+	silent bool          // no ICMP error about it
 	end    Outcome
 }
 
@@ -97,6 +98,7 @@ func (w *Walker) take(p *packet.Packet, depth int) *flight {
 		f.p.Inner = &inner
 	}
 	f.in, f.dst, f.hasDst, f.bound, f.depth, f.end = "", route.Result{}, false, "", depth, Outcome{}
+	f.silent = false
 	c := &f.ctx
 	c.Packet, c.In, c.Out, c.Ct, c.LastMark = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, eval.RuleRef{}
 	c.Hook, c.Now, c.Choose, c.Explore, c.Rec = 0, w.now, w.opts.Choose, w.opts.Explore, w.rec

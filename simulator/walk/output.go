@@ -22,6 +22,21 @@ func (w *Walker) Output(h host.Name, p packet.Packet, bound host.LinkName) Outco
 	return w.give(f)
 }
 
+// OutputICMP walks a packet that the host's own ICMP code sends, such as an echo
+// reply. About such a packet the kernel sends no ICMP error, because it cannot
+// lock its ICMP socket twice (icmp_xmit_lock).
+func (w *Walker) OutputICMP(h host.Name, p packet.Packet) Outcome {
+	n := w.byName[h]
+	if n == nil {
+		return Outcome{Fate: Unknown, Node: h, Reason: "no such host", Packet: p}
+	}
+	f := w.take(&p, 0)
+	f.on(n)
+	f.silent = true
+	n.output(f, false)
+	return w.give(f)
+}
+
 // output chooses route and source, then sends. anySource lets the source be an
 // address that is not the host's.
 func (n *node) output(f *flight, anySource bool) {
