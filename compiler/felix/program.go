@@ -2,6 +2,7 @@ package felix
 
 import (
 	"errors"
+	"slices"
 
 	"tortie/compiler/resolve"
 	"tortie/dataplane/nf"
@@ -49,40 +50,49 @@ func (l *layer) referred() []chain {
 		byName[l.chains[i].name] = &l.chains[i]
 	}
 	reached := map[string]bool{}
-	var follow func(rules []rule)
-	visit := func(name string) {
+	open := l.roots()
+	for len(open) > 0 {
+		name := open[len(open)-1]
+		open = open[:len(open)-1]
 		if c := byName[name]; c != nil && !reached[name] {
 			reached[name] = true
-			follow(c.rules)
+			open = append(open, targetsOf(c.rules)...)
 		}
-	}
-	follow = func(rules []rule) {
-		for i := range rules {
-			switch t := rules[i].act.(type) {
-			case nf.Jump:
-				visit(string(t.Chain))
-			case nf.Goto:
-				visit(string(t.Chain))
-			}
-		}
-	}
-	for _, h := range l.hooks {
-		follow(h.front)
-		follow(h.back)
-	}
-	for _, c := range l.chains {
-		if c.forced {
-			visit(c.name)
-		}
-	}
-	for _, name := range l.targets {
-		visit(name)
 	}
 	var out []chain
 	for _, c := range l.chains {
 		if last := byName[c.name]; reached[c.name] && last != nil {
 			out = append(out, *last)
 			delete(byName, c.name)
+		}
+	}
+	return out
+}
+
+// roots are the chains that base chains and verdict maps name, and forced ones.
+func (l *layer) roots() []string {
+	out := slices.Clone(l.targets)
+	for _, h := range l.hooks {
+		out = append(out, targetsOf(h.front)...)
+		out = append(out, targetsOf(h.back)...)
+	}
+	for _, c := range l.chains {
+		if c.forced {
+			out = append(out, c.name)
+		}
+	}
+	return out
+}
+
+// targetsOf are the chains that the rules jump or go to.
+func targetsOf(rules []rule) []string {
+	var out []string
+	for i := range rules {
+		switch t := rules[i].act.(type) {
+		case nf.Jump:
+			out = append(out, string(t.Chain))
+		case nf.Goto:
+			out = append(out, string(t.Chain))
 		}
 	}
 	return out
