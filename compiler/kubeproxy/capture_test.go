@@ -25,7 +25,12 @@ import (
 
 func readCapture(t *testing.T, name string) []byte {
 	t.Helper()
-	f, err := os.Open("testdata/captures/" + name + ".gz")
+	return readCompressed(t, "testdata/captures/"+name+".gz")
+}
+
+func readCompressed(t *testing.T, file string) []byte {
+	t.Helper()
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +103,7 @@ func listing(tables []nf.Table, f nf.Family) map[string][]string {
 		for _, c := range t.Chains {
 			rules := slices.Clone(c.Rules)
 			if slices.Contains(chance, c.Name) {
-				slices.SortStableFunc(rules, func(a, b nf.Rule) int { return strings.Compare(serviceOf(a), serviceOf(b)) })
+				slices.SortStableFunc(rules, byService)
 			}
 			key := string(t.Name) + " " + string(c.Name)
 			out[key] = []string{}
@@ -141,6 +146,15 @@ func bodyOf(r nf.Rule) string {
 		return err.Error()
 	}
 	return string(text)
+}
+
+// byService sorts rules by service; those of none by what they are.
+func byService(a, b nf.Rule) int {
+	x, y := serviceOf(a), serviceOf(b)
+	if x == "~" && y == "~" {
+		return strings.Compare(iptables.RuleText(a), iptables.RuleText(b))
+	}
+	return strings.Compare(x, y)
 }
 
 func serviceOf(r nf.Rule) string {

@@ -2,6 +2,7 @@ package kubeproxy
 
 import (
 	"net/netip"
+	"slices"
 
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
@@ -30,9 +31,11 @@ func ctState(s nf.CtState) nf.Stmt {
 }
 
 // oneOf compares an address with prefixes. nft takes braces around a single one
-// away.
+// away and lists several in order.
 func oneOf(f nf.KeyField, op nf.Op, list []netip.Prefix) nf.Stmt {
 	m := nf.MatchCompare{Key: keys(f), Op: op, Anonymous: len(list) > 1}
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
 	for _, p := range list {
 		m.Values = append(m.Values, []nf.Datum{nf.PrefixDatum(p)})
 	}
