@@ -25,6 +25,7 @@ type inputFlags struct {
 	nodeDumps []string
 	felixEnv  []string
 	dataplane string
+	kubeProxy string
 	lenient   bool
 	stored    bool
 	verbose   bool
@@ -35,6 +36,7 @@ func (in *inputFlags) register(cmd *cobra.Command) {
 	f.StringArrayVarP(&in.filenames, "filename", "f", nil, "file or folder of Calico and Kubernetes objects, or - for standard input (repeatable)")
 	f.StringArrayVar(&in.felixEnv, "felix-env", nil, "KEY=VALUE of Felix's environment, as FELIX_LOGPREFIX=x (repeatable)")
 	f.StringVar(&in.dataplane, "dataplane", "", "iptables or nftables, whatever the configuration says")
+	f.StringVar(&in.kubeProxy, "kube-proxy", "", "mode of kube-proxy: iptables, nftables or none; by default the dataplane's, if there are services")
 	f.BoolVar(&in.lenient, "lenient", false, "unknown fields are warnings")
 	f.BoolVar(&in.stored, "stored", false, "policies without types are as stored in a cluster: they govern both directions")
 	f.BoolVarP(&in.verbose, "verbose", "v", false, "list what was read and what was left alone")
@@ -139,6 +141,12 @@ func (in *inputFlags) newLinker(l *loaded) error {
 		opt.NFTables = true
 	default:
 		return usageError("--dataplane %q is neither iptables nor nftables", in.dataplane)
+	}
+	switch in.kubeProxy {
+	case "", link.KubeProxyNone, link.KubeProxyIptables, link.KubeProxyNFTables:
+		opt.KubeProxy = in.kubeProxy
+	default:
+		return usageError("--kube-proxy %q is neither iptables, nftables nor none", in.kubeProxy)
 	}
 	env := map[string]string{}
 	for _, kv := range in.felixEnv {

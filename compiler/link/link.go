@@ -32,6 +32,8 @@ type Options struct {
 	NFTables, Iptables bool
 	// IPVS says that kube-proxy runs in IPVS mode.
 	IPVS bool
+	// KubeProxy is one of the KubeProxy… modes.
+	KubeProxy string
 }
 
 // Linker makes nodes of one cluster.
@@ -49,6 +51,7 @@ type Linker struct {
 
 // New prepares a cluster. Findings are about objects that cannot be converted.
 func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
+	made := makeSlices(s)
 	model, findings := s.Model()
 	env := installEnv(s)
 	maps.Copy(env, opt.Env)
@@ -63,6 +66,9 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	findings = append(findings, more...)
 	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt}
 	l.assumeInstall()
+	if made {
+		l.notes = append(l.notes, "no EndpointSlices in the input: services lead to the pods that their selectors select")
+	}
 	return l, findings
 }
 
@@ -84,7 +90,8 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 		findings.Add(problemFinding(p, result.Origins))
 	}
 	state.Ruleset = result.Ruleset
-	return state, originsOf(result.Origins), findings, nil
+	origins, err := l.addServices(&state, &result)
+	return state, origins, findings, err
 }
 
 // NodeOf returns the node that has the address as its own.
