@@ -11,6 +11,7 @@ import (
 	"tortie/dataplane/nf"
 	"tortie/dataplane/nftables"
 	"tortie/dataplane/packet"
+	"tortie/simulator/eval"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 
@@ -26,6 +27,7 @@ type traceFlags struct {
 	sourcePort uint16
 	family     string
 	iface      string
+	backend    string
 }
 
 func newTrace() *cobra.Command {
@@ -53,6 +55,7 @@ func newTrace() *cobra.Command {
 	f.StringVar(&t.expect, "expect", "", "allow or deny: exit 1 if the verdict is another (a reject is a deny)")
 	f.Uint16Var(&t.sourcePort, "source-port", 40000, "source port of the connection")
 	f.StringVar(&t.family, "family", "", "4 or 6, for ends that have both")
+	f.StringVar(&t.backend, "backend", "", "the only backend of a service to choose, by address or address:port")
 	f.StringVar(&t.iface, "iface", "", "interface of the entering node by which an outside address comes in")
 	return cmd
 }
@@ -109,7 +112,8 @@ func met(expect string, v trace.Verdict) bool {
 }
 
 func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.Connection, error) {
-	w := walk.New(fleet, walk.Options{})
+	var random *script
+	w := walk.New(fleet, walk.Options{Choose: func(c eval.Choice) int { return random.choose(c) }})
 	w.Record(&trace.Recorder{All: t.all, Text: ruleText})
 	r := resolver{fleet: fleet, walker: w, loaded: l, family: packet.Family(0), iface: t.iface}
 	switch t.family {
@@ -126,10 +130,17 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	if err != nil {
 		return trace.Connection{}, usageError("FROM: %v", err)
 	}
-	c := w.Connect(walk.Request{
-		From: src, Dst: dst, Proto: to.proto, SrcPort: t.portFor(to.proto), DstPort: to.port,
-		HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code,
-	})
+	c, ok := everyBackend(func(s *script) trace.Connection {
+		random = s
+		w.Reset()
+		return w.Connect(walk.Request{
+			From: src, Dst: dst, Proto: to.proto, SrcPort: t.portFor(to.proto), DstPort: to.port,
+			HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code,
+		})
+	}, t.backend)
+	if !ok {
+		return c, usageError("--backend %s: no backend of %s has that address", t.backend, to.text)
+	}
 	explain(&c, fleet)
 	explainPolicies(&c, l, t.in.dumpedNodes())
 	c.Notes = append(c.Notes, fleet.Notes...)

@@ -61,8 +61,11 @@ type Packet struct {
 	Reason    Reason    `json:"reason"`
 	From      string    `json:"from"`
 	To        string    `json:"to"`
-	Protocol  string    `json:"protocol,omitempty"`
-	Steps     []Step    `json:"steps"`
+	// FromName and ToName are the pods or nodes that have the addresses.
+	FromName string `json:"fromName,omitempty"`
+	ToName   string `json:"toName,omitempty"`
+	Protocol string `json:"protocol,omitempty"`
+	Steps    []Step `json:"steps"`
 }
 
 // Conntrack is one node's view of the connection afterwards.
@@ -85,8 +88,19 @@ type Connection struct {
 	Conntrack []Conntrack `json:"conntrack"`
 	// Notes are what was assumed on the way, each once.
 	Notes []string `json:"notes,omitempty"`
+	// Backends are all outcomes of a service with several backends; the rest of the
+	// connection then is about one of them: the first that does not get through,
+	// if there is one.
+	Backends []Backend `json:"backends,omitempty"`
 	// Explanation is in terms of policies; nil when no node was modelled.
 	Explanation *Explanation `json:"explanation,omitempty"`
+}
+
+// Backend is the outcome of a connection when its service chooses that backend.
+type Backend struct {
+	Address string  `json:"address"`
+	Verdict Verdict `json:"verdict"`
+	Reason  Reason  `json:"reason"`
 }
 
 // WriteJSON writes the connection as tortie.trace/v1, indented, and a newline.

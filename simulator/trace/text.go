@@ -4,61 +4,122 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
-// TextOptions say how much WriteText writes.
+// TextOptions say how WriteText writes.
 type TextOptions struct {
-	// All writes every step, also rules that did not match.
+	// All writes every step, also rules that did not match, and every packet.
 	All bool
+	// Color paints for a terminal.
+	Color bool
 }
 
 // WriteText writes the connection for a person: the verdict and what decided it
-// first, then for each packet a few lines per node.
+// first, then what policies had to say, then for each packet a few lines per
+// node.
 func (c Connection) WriteText(w io.Writer, o TextOptions) error {
-	t := &textWriter{w: w, all: o.All}
-	t.printf("%s: %s\n", strings.ToUpper(string(c.Verdict)), headline(c))
-	if p := reasonPlace(c.Reason); p != "" {
-		t.printf("  decided by %s\n", p)
-	}
-	if c.Reason.Policy != nil {
-		t.printf("  policy %s\n", policyText(c.Reason.Policy))
-	}
-	if s := c.Reason.Source; s != nil {
-		t.printf("  at %s:%d\n", s.File, s.Line)
-	}
-	for _, p := range c.Packets {
+	t := &textWriter{w: w, all: o.All, paint: painter{o.Color}, notes: map[string]bool{}}
+	t.printf("%s  %s\n\n", t.paint.verdict(c.Verdict, strings.ToUpper(string(c.Verdict))), headline(c))
+	t.reason(c)
+	t.backends(c.Backends)
+	t.explanation(c.Explanation, c.Verdict)
+	answered := false
+	for i, p := range c.Packets {
+		if i > 0 && p.Direction == Request && answered && p.Verdict == Allow && !t.all {
+			t.printf("\n%s %s to %s: %s, as the first one\n", p.Direction, p.From, p.To, p.Verdict)
+			continue
+		}
+		answered = answered || p.Direction == Reply
 		t.packet(p)
 	}
-	t.conntrack(c.Conntrack)
+	t.conntrack(c)
 	for _, n := range c.Notes {
-		t.printf("note: %s\n", n)
+		t.note(n)
 	}
 	return t.err
 }
 
+// backends lists the outcome for every backend of a service.
+func (t *textWriter) backends(list []Backend) {
+	if len(list) < 2 {
+		return
+	}
+	t.printf("\nservice with %d backends; shown is the first that is refused, or the first\n", len(list))
+	for _, b := range list {
+		t.printf("    %-21s %s\n", b.Address, b.Verdict)
+	}
+}
+
+// headline names the ends, with the names of pods where they are known.
 func headline(c Connection) string {
 	if len(c.Packets) == 0 {
 		return c.Reason.Text
 	}
 	p := c.Packets[0]
-	s := p.From + " to " + p.To
+	s := withName(p.From, p.FromName) + " to " + withName(p.To, p.ToName)
 	if p.Protocol != "" {
 		s += " " + p.Protocol
 	}
 	return s
 }
 
-// reasonPlace writes the rule that decided: node, table, chain, number, text.
+func withName(end, name string) string {
+	if name == "" {
+		return end
+	}
+	return end + " (" + name + ")"
+}
+
+// textWriter writes a connection and keeps the first error.
+type textWriter struct {
+	w     io.Writer
+	all   bool
+	paint painter
+	node  string
+	// from is the policy that the last step named.
+	from  string
+	notes map[string]bool
+	err   error
+}
+
+func (t *textWriter) printf(format string, args ...any) {
+	if t.err == nil {
+		_, t.err = fmt.Fprintf(t.w, format, args...)
+	}
+}
+
+// reason writes what decided: the policy if there is one, and the rule.
+func (t *textWriter) reason(c Connection) {
+	r := c.Reason
+	rule := reasonPlace(r)
+	if r.Line > 0 && r.Source == nil {
+		rule += fmt.Sprintf(" (line %d of the capture)", r.Line)
+	}
+	lead := t.paint.verdict(c.Verdict, "==>")
+	if r.Policy == nil {
+		t.printf("%s %s\n", lead, t.paint.bold(rule))
+		return
+	}
+	t.printf("%s %s\n", lead, t.paint.bold(policyText(r.Policy)))
+	if s := r.Source; s != nil {
+		t.printf("    %s:%d\n", s.File, s.Line)
+	}
+	t.printf("    %s\n", rule)
+}
+
+// reasonPlace writes the rule that decided: node, hook, table, chain, number,
+// text.
 func reasonPlace(r Reason) string {
-	var b strings.Builder
-	b.WriteString(r.Node)
+	head := []string{r.Node, r.Hook}
 	if r.Chain != "" {
-		fmt.Fprintf(&b, " %s", placeText(r.Table, r.Chain, r.Rule))
+		head = append(head, placeText(r.Table, r.Chain, r.Rule))
 	}
-	if r.Text != "" {
-		fmt.Fprintf(&b, ": %s", r.Text)
+	place := strings.Join(nonEmpty(head), " ")
+	if place != "" && r.Text != "" {
+		return place + ": " + r.Text
 	}
-	return strings.TrimPrefix(b.String(), ": ")
+	return place + r.Text
 }
 
 func placeText(table, chain string, rule int) string {
@@ -68,12 +129,16 @@ func placeText(table, chain string, rule int) string {
 	return fmt.Sprintf("%s/%s rule %d", table, chain, rule)
 }
 
+// policyText names what a rule was made from; the ends of tiers and of the list
+// of profiles are named as such.
 func policyText(p *Policy) string {
-	name := p.Name
-	if p.Namespace != "" {
-		name = p.Namespace + "/" + name
+	switch p.Kind {
+	case "Tier":
+		return fmt.Sprintf("end of tier %s, %s: no policy of it decided", p.Name, p.Direction)
+	case "Profiles":
+		return fmt.Sprintf("end of the profiles, %s: none allowed it", p.Direction)
 	}
-	s := p.Kind + " " + name
+	s := policyName(p)
 	if p.Tier != "" {
 		s += " in tier " + p.Tier
 	}
@@ -85,103 +150,11 @@ func policyText(p *Policy) string {
 	return s
 }
 
-type textWriter struct {
-	w    io.Writer
-	all  bool
-	node string
-	hook string
-	err  error
-}
-
-func (t *textWriter) printf(format string, args ...any) {
-	if t.err == nil {
-		_, t.err = fmt.Fprintf(t.w, format, args...)
+func policyName(p *Policy) string {
+	if p.Namespace != "" {
+		return p.Kind + " " + p.Namespace + "/" + p.Name
 	}
-}
-
-func (t *textWriter) packet(p Packet) {
-	t.printf("\n%s %s to %s: %s\n", p.Direction, p.From, p.To, p.Verdict)
-	t.node, t.hook = "", ""
-	for _, s := range p.Steps {
-		if !t.wants(s) {
-			continue
-		}
-		if s.Node != t.node {
-			t.printf("  %s\n", s.Node)
-			t.node = s.Node
-		}
-		t.step(s)
-	}
-}
-
-// wants says whether a step is written: without All, of the rules only those
-// that matched and changed or decided something.
-func (t *textWriter) wants(s Step) bool {
-	if t.all || s.Deciding {
-		return true
-	}
-	switch s.Kind {
-	case KindRule:
-		return s.Matched != MatchedNo && s.matters()
-	case KindHook, KindPolicy:
-		return false
-	}
-	return true
-}
-
-// matters says whether a rule that matched did something that a reader needs.
-func (s Step) matters() bool {
-	switch s.Effect {
-	case EffectAccept, EffectDrop, EffectReject, EffectNoTrack, EffectNAT, EffectUnknown:
-		return true
-	case EffectMark:
-		return s.MarkBefore != ""
-	}
-	return s.Matched == MatchedUnknown
-}
-
-func (t *textWriter) step(s Step) {
-	lead := "   "
-	if s.Deciding {
-		lead = "==>"
-	} else if s.Matched == MatchedNo {
-		lead = "  ."
-	}
-	t.printf("  %s %-9s %s\n", lead, s.Kind, s.line())
-	if s.Policy != nil && s.Matched != MatchedNo {
-		t.printf("                  from %s\n", policyText(s.Policy))
-	}
-}
-
-// line is the step without its kind.
-func (s Step) line() string {
-	var b []string
-	if s.Hook != "" {
-		b = append(b, s.Hook)
-	}
-	if s.Chain != "" {
-		b = append(b, placeText(s.Table, s.Chain, s.Rule)+":")
-	}
-	b = append(b, s.Text)
-	switch {
-	case s.Effect != "" && s.Text == "":
-		b = append(b, string(s.Effect))
-	case s.Matched == MatchedUnknown:
-		b = append(b, "(unknown)")
-	}
-	if s.MarkBefore != "" {
-		b = append(b, fmt.Sprintf("(mark %s to %s)", s.MarkBefore, s.Mark))
-	}
-	if s.CtState != "" && s.Kind == KindConntrack {
-		b = append(b, s.CtState)
-	}
-	if s.From != "" && s.Kind == KindNAT {
-		b = append(b, fmt.Sprintf("%s to %s", s.From, s.To))
-	}
-	if s.Why != "" {
-		b = append(b, "["+s.Why+"]")
-	}
-	return strings.Join(nonEmpty(b), " ")
+	return p.Kind + " " + p.Name
 }
 
 func nonEmpty(in []string) []string {
@@ -194,15 +167,51 @@ func nonEmpty(in []string) []string {
 	return out
 }
 
-func (t *textWriter) conntrack(list []Conntrack) {
-	if len(list) > 0 {
-		t.printf("\nconntrack\n")
+// note writes a note once.
+func (t *textWriter) note(n string) {
+	if !t.notes[n] {
+		t.notes[n] = true
+		t.printf("note: %s\n", n)
 	}
-	for _, c := range list {
-		if !c.Tracked {
-			t.printf("  %s: not tracked\n", c.Node)
-			continue
+}
+
+// conntrack writes the entries that are left; of a connection that was not let
+// through none is.
+func (t *textWriter) conntrack(c Connection) {
+	var lines [][]string
+	for _, e := range c.Conntrack {
+		switch {
+		case e.Tracked:
+			lines = append(lines, []string{e.Node, e.State, "original " + e.Original, "reply " + e.Reply})
+		case c.Verdict == Allow:
+			lines = append(lines, []string{e.Node, "not tracked"})
 		}
-		t.printf("  %s: %s original %s reply %s\n", c.Node, c.State, c.Original, c.Reply)
+	}
+	if len(lines) > 0 {
+		t.printf("\nconntrack\n")
+		t.table("  ", lines)
+	}
+}
+
+// table writes lines with aligned columns.
+func (t *textWriter) table(indent string, lines [][]string) {
+	var width []int
+	for _, l := range lines {
+		for i, cell := range l {
+			if i == len(width) {
+				width = append(width, 0)
+			}
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, l := range lines {
+		var b strings.Builder
+		for i, cell := range l {
+			b.WriteString(cell)
+			if i < len(l)-1 {
+				b.WriteString(strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell)+2))
+			}
+		}
+		t.printf("%s%s\n", indent, strings.TrimRight(b.String(), " "))
 	}
 }
