@@ -53,7 +53,7 @@ cmd/tortie           <- *
 var owners = map[string][]string{
 	"gopkg.in/yaml.v3":             {"compiler/yamlpos"},
 	"github.com/projectcalico/api": {"compiler/calico", "compiler/cluster", "compiler/resolve", "compiler/routing", "compiler/check", "compiler/kubeproxy", "compiler/lower"},
-	"k8s.io":                       {"compiler/calico", "compiler/cluster", "compiler/resolve", "compiler/check", "compiler/kubeproxy", "compiler/link", "compiler/lower"},
+	"k8s.io":                       {"compiler/calico", "compiler/cluster", "compiler/resolve", "compiler/check", "compiler/kubeproxy", "compiler/link", "cmd/tortie", "compiler/lower"},
 	"github.com/google/nftables":   {"dataplane/kernel"},
 	"github.com/vishvananda":       {"dataplane/kernel", "dataplane/netns", "simulator/difftest"},
 	"github.com/spf13/cobra":       {"cmd/tortie"},

@@ -303,6 +303,9 @@ func (r *resolver) nodeAddr(name string, family packet.Family) (netip.Addr, erro
 }
 
 func (r *resolver) endpoint(e end) (*host.Endpoint, error) {
+	if e.kind == endDeploy {
+		return r.workload(e)
+	}
 	for i := range r.fleet.Endpoints {
 		if r.fleet.Endpoints[i].Name == e.name {
 			return &r.fleet.Endpoints[i], nil

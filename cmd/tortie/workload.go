@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"tortie/dataplane/host"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// workloadKinds are the classes of "namespace/class/name" with the kind of the
+// pods' owner; a Deployment's pods belong to ReplicaSets named after it.
+var workloadKinds = map[string]string{
+	"deploy": "Deployment", "deployment": "Deployment", "sts": "StatefulSet", "statefulset": "StatefulSet",
+	"ds": "DaemonSet", "daemonset": "DaemonSet", "rs": "ReplicaSet", "replicaset": "ReplicaSet",
+	"job": "Job", "cronjob": "CronJob",
+}
+
+// workload returns the first pod, by name, of a workload that the user named.
+func (r *resolver) workload(e end) (*host.Endpoint, error) {
+	kind, ok := workloadKinds[strings.ToLower(e.class)]
+	if !ok {
+		return nil, fmt.Errorf("%s: %q is no workload; write deploy, sts, ds, rs, job or cronjob", e.text, e.class)
+	}
+	if r.loaded.snapshot == nil {
+		return nil, fmt.Errorf("no workload %q: the input has no objects (-f)", e.text)
+	}
+	ns, name, _ := strings.Cut(e.name, "/")
+	for _, o := range r.loaded.snapshot.Pods {
+		standsFor := r.loaded.snapshot.MadeUpPods && o.Source.Kind == kind && o.Object.Name == name+"-0"
+		if o.Object.Namespace != ns || !standsFor && !owned(o.Object, kind, name) {
+			continue
+		}
+		for i := range r.fleet.Endpoints {
+			if ep := &r.fleet.Endpoints[i]; ep.Name == ns+"/"+o.Object.Name {
+				return ep, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("no pod of %s %s/%s in the input", kind, ns, name)
+}
+
+// owned says whether a pod belongs to a workload: through its owner, or through
+// the owner that the workload made (a ReplicaSet, a Job) and named NAME-SUFFIX.
+func owned(p *corev1.Pod, kind, name string) bool {
+	made := map[string]string{"Deployment": "ReplicaSet", "CronJob": "Job"}[kind]
+	for _, o := range p.OwnerReferences {
+		if o.Kind == kind && o.Name == name {
+			return true
+		}
+		if i := strings.LastIndexByte(o.Name, '-'); o.Kind == made && i >= 0 && o.Name[:i] == name {
+			return true
+		}
+	}
+	return false
+}
