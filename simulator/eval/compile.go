@@ -96,7 +96,9 @@ func (k *compiler) compileTarget(s nf.Stmt) step {
 		k.tracked()
 		return k.setCtMark(s)
 	case nf.NoTrack:
-		k.tracked()
+		if k.table.Backend.Iptables() { // xt_CT asks for tracking, nft's notrack does not
+			k.tracked()
+		}
 		return noTrack
 	case nf.NAT:
 		k.tracked()
