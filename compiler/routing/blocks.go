@@ -80,11 +80,10 @@ func (c *Cluster) gatherBlocks(s *cluster.Snapshot) {
 func (c *Cluster) assumeBlocks(owner map[netip.Prefix]string) {
 	for _, e := range c.model.Endpoints {
 		for _, net := range e.Value.Nets {
-			p := c.poolFor(net.Addr())
-			if p == nil {
-				continue
+			cidr := full(net.Addr())
+			if p := c.poolFor(net.Addr()); p != nil {
+				cidr = netip.PrefixFrom(net.Addr(), p.blockBits).Masked()
 			}
-			cidr := netip.PrefixFrom(net.Addr(), p.blockBits).Masked()
 			if have, ok := owner[cidr]; !ok || e.Value.Node < have {
 				owner[cidr] = e.Value.Node
 			}

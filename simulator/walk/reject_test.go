@@ -1,6 +1,7 @@
 package walk_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"tortie/dataplane/host"
@@ -150,4 +151,34 @@ func tunnelNode(name host.Name, local, remote, pods, farPods string) *host.State
 func TestConnect_RedirectIsNoAnswer(t *testing.T) {
 	s := rules(t, state(), "*filter\n:FORWARD DROP\nCOMMIT\n")
 	want(t, connect(t, s, tcp(walk.End{Addr: addr("172.31.0.9"), Host: "node1", Link: "eth0"}, "172.31.0.100", 80)), trace.Deny)
+}
+
+// A packet for a known endpoint that no route leads to must not count as having
+// arrived outside.
+func TestSend_KnownEndpointWithoutARoute(t *testing.T) {
+	hosts := []host.State{leaf("a", "192.0.2.1/24"), leaf("b", "192.0.2.2/24")}
+	f := &host.Fleet{
+		Hosts:     hosts,
+		Segments:  []host.Segment{{Name: "s", Members: []host.Port{{Host: "a", Link: "eth0"}, {Host: "b", Link: "eth0"}}}},
+		Endpoints: []host.Endpoint{{Name: "ns/pod", Host: "b", Link: "cali1", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.9")}}},
+	}
+	w := walk.New(f, walk.Options{})
+	p := packet.Packet{Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("10.0.0.9"), Proto: packet.ProtoUDP, TTL: 64, SrcPort: 1, DstPort: 2}
+	if j := w.Send(walk.End{Addr: p.Src, Host: "a"}, p, ""); j.Verdict != trace.Deny {
+		t.Errorf("got %s (%s), want deny", j.Verdict, j.Why)
+	}
+}
+
+// leaf is a host with one link and a default route without a gateway.
+func leaf(name host.Name, addr string) host.State {
+	own := netip.MustParsePrefix(addr)
+	hop := []host.NextHop{{Dev: "eth0"}}
+	return host.State{
+		Name:  name,
+		Links: []host.Link{{Index: 1, Name: "lo", Loopback: true, Up: true}, {Index: 2, Name: "eth0", Up: true, MTU: 1500, Addrs: []host.Addr{{Prefix: own}}}},
+		Routes: []host.Route{
+			{Table: host.TableMain, Type: host.RouteUnicast, Dst: own.Masked(), Scope: host.ScopeLink, PrefSrc: own.Addr(), Hops: hop},
+			{Table: host.TableMain, Type: host.RouteUnicast, Dst: netip.MustParsePrefix("0.0.0.0/0"), Scope: host.ScopeLink, Hops: hop},
+		},
+	}
 }

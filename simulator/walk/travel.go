@@ -91,8 +91,26 @@ func (w *Walker) cross(j *Journey, o *Outcome) bool {
 	}
 	if e := w.endpointAt(o.Node, o.Out); e != nil && !hasAddr(e, o.Packet.Dst) {
 		j.Verdict, j.Why = trace.Deny, "the endpoint behind "+string(o.Out)+" does not have the address "+o.Packet.Dst.String()
+	} else if e == nil {
+		w.astray(j, o)
 	}
 	return false
+}
+
+// astray judges a packet that left the fleet although its destination is in it:
+// nobody answers for the destination itself as a next hop, and what a router
+// outside does with it is not known.
+func (w *Walker) astray(j *Journey, o *Outcome) {
+	dst := o.Packet.Dst
+	e := w.ends[dst]
+	if e == nil || e.HostNetwork {
+		return
+	}
+	if o.NextHop == dst || !o.NextHop.IsValid() {
+		j.Verdict, j.Why = trace.Deny, "it leaves by "+string(o.Out)+", but "+e.Name+" with the address "+dst.String()+" is on "+string(e.Host)+": no route leads there"
+		return
+	}
+	j.Verdict, j.Why = trace.Unknown, "it leaves by "+string(o.Out)+" to "+o.NextHop.String()+", which is no node; how it goes on to "+e.Name+" is not known"
 }
 
 // neighbour is the host's link on the same segment that has the next hop's
