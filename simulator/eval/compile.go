@@ -95,10 +95,7 @@ func (k *compiler) compileTarget(s nf.Stmt) step {
 	case nf.SetCtMark:
 		k.tracked()
 		return k.setCtMark(s)
-	case nf.NoTrack:
-		if k.table.Backend.Iptables() { // xt_CT asks for tracking, nft's notrack does not
-			k.tracked()
-		}
+	case nf.NoTrack: // neither xt_CT's notrack nor nft's asks for tracking
 		return noTrack
 	case nf.NAT:
 		k.tracked()
