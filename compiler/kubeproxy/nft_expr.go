@@ -31,13 +31,23 @@ func ctState(s nf.CtState) nf.Stmt {
 }
 
 // oneOf compares an address with prefixes. nft takes braces around a single one
-// away and lists several in order.
+// away, lists several in order and joins those that touch.
 func oneOf(f nf.KeyField, op nf.Op, list []netip.Prefix) nf.Stmt {
 	m := nf.MatchCompare{Key: keys(f), Op: op, Anonymous: len(list) > 1}
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
 	for _, p := range list {
-		m.Values = append(m.Values, []nf.Datum{nf.PrefixDatum(p)})
+		d := nf.PrefixDatum(p)
+		if n := len(m.Values); n > 0 {
+			last := &m.Values[n-1][0]
+			if next := last.AddrTo.Next(); !next.IsValid() || d.Addr.Compare(next) <= 0 {
+				if last.AddrTo.Less(d.AddrTo) {
+					last.AddrTo = d.AddrTo
+				}
+				continue
+			}
+		}
+		m.Values = append(m.Values, []nf.Datum{d})
 	}
 	return m
 }
