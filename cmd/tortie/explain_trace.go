@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/netip"
+	"slices"
 	"strings"
 
 	"tortie/dataplane/host"
@@ -14,10 +16,25 @@ func explain(c *trace.Connection, f *host.Fleet) {
 		for j := range p.Steps {
 			s := &p.Steps[j]
 			s.Policy, s.Source = originOf(f, s.Origin)
+			s.Minor = s.Policy == nil && s.Effect == trace.EffectMark && plumbing(s.Chain)
 		}
-		p.Reason.Policy, p.Reason.Source = originOf(f, p.Reason.Origin)
+		p.FromName, p.ToName = ownerOf(f, p.From), ownerOf(f, p.To)
+		explainReason(&p.Reason, p, f)
+		explainReason(&c.Reason, p, f)
 	}
-	c.Reason.Policy, c.Reason.Source = originOf(f, c.Reason.Origin)
+}
+
+// explainReason fills in the policy of a reason, and the hook of a rule that let
+// the packet through.
+func explainReason(r *trace.Reason, p *trace.Packet, f *host.Fleet) {
+	r.Policy, r.Source = originOf(f, r.Origin)
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if r.Hook == "" && s.Matched == trace.MatchedYes && s.Rule == r.Rule && s.Chain == r.Chain && s.Chain != "" &&
+			s.Table == r.Table && s.Node == r.Node && s.Backend == r.Backend && s.Family == r.Family {
+			r.Hook = s.Hook
+		}
+	}
 }
 
 func originOf(f *host.Fleet, n int) (*trace.Policy, *trace.Source) {
@@ -41,4 +58,45 @@ func (in *inputFlags) dumpedNodes() map[host.Name]bool {
 		out[host.Name(name)] = true
 	}
 	return out
+}
+
+// plumbing says whether a chain is one of Felix's that hold no policy: their
+// marks are of no interest.
+func plumbing(chain string) bool {
+	if _, rest, ok := strings.Cut(chain, "-cali-"); ok { // nftables mode
+		chain = "cali-" + rest
+	}
+	for _, p := range []string{"cali-pi-", "cali-po-", "cali-pri-", "cali-pro-"} {
+		if strings.HasPrefix(chain, p) {
+			return false
+		}
+	}
+	return strings.HasPrefix(chain, "cali-")
+}
+
+// ownerOf names the pod or node that has the address of an end.
+func ownerOf(f *host.Fleet, end string) string {
+	addr, err := netip.ParseAddr(end)
+	if err != nil {
+		p, err := netip.ParseAddrPort(end)
+		if err != nil {
+			return ""
+		}
+		addr = p.Addr()
+	}
+	for _, h := range f.Hosts {
+		for _, l := range h.Links {
+			for _, a := range l.Addrs {
+				if a.Prefix.Addr() == addr && !l.Loopback {
+					return "node " + string(h.Name)
+				}
+			}
+		}
+	}
+	for _, e := range f.Endpoints {
+		if !e.HostNetwork && slices.Contains(e.Addrs, addr) {
+			return e.Name
+		}
+	}
+	return ""
 }

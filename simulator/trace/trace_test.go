@@ -2,6 +2,8 @@ package trace
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -29,14 +31,15 @@ func TestWriteText_ShortLeavesOutWhatDidNotMatter(t *testing.T) {
 	if err := dropped().WriteText(&b, TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	want := `DENY: 10.0.0.1:4000 to 10.0.0.2:80 tcp
-  decided by node1 filter/cali-tw rule 7: -j DROP
+	want := `DENY  10.0.0.1:4000 to 10.0.0.2:80 tcp
+
+==> node1 FORWARD filter/cali-tw rule 7: -j DROP
 
 request 10.0.0.1:4000 to 10.0.0.2:80: deny
   node1
-      conntrack PREROUTING new connection NEW
-      rule      raw/PREROUTING rule 2: -j MARK (mark 0x0 to 0x1)
-  ==> rule      FORWARD filter/cali-tw rule 7: -j DROP
+      PREROUTING  conntrack new connection NEW
+                  rule      raw/PREROUTING rule 2: -j MARK (mark 0x0 to 0x1)
+  ==> FORWARD     rule      filter/cali-tw rule 7: -j DROP
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
@@ -51,6 +54,91 @@ func TestWriteText_AllShowsEveryRule(t *testing.T) {
 	for _, part := range []string{"raw/PREROUTING rule 1: -i lo [MatchIface]", "filter/FORWARD rule 3: -j cali-FORWARD"} {
 		if !strings.Contains(b.String(), part) {
 			t.Errorf("no %q in\n%s", part, b.String())
+		}
+	}
+}
+
+func TestWriteText_ExplainsByPolicies(t *testing.T) {
+	c := dropped()
+	policy := &Policy{Kind: "NetworkPolicy", Namespace: "shop", Name: "web", Tier: "default", Direction: "ingress", Rule: 2}
+	c.Explanation = &Explanation{
+		Sides: []Side{{Packet: Request, Endpoint: "shop/web-1", Kind: "WorkloadEndpoint", Direction: "ingress", Stage: "normal",
+			Outcome: "denied", Text: "denied by the end of tier default"}},
+		Considered: []Considered{
+			{Tier: "default", Policy: policy, Outcome: "no rule matched", Text: "no rule matched", Source: &Source{"a.yaml", 7}},
+			{Tier: "default", Policy: &Policy{Kind: "Tier", Name: "default"}, Outcome: "denied", Text: "denied", Deciding: true},
+		},
+		Nearest:    &Nearest{Policy: policy, Source: &Source{"a.yaml", 9}, Failed: []Failed{{Text: "port 81 is not 80"}}},
+		Suggestion: "add port 81",
+	}
+	var b strings.Builder
+	if err := c.WriteText(&b, TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+    ingress of shop/web-1  denied by the end of tier default
+
+considered for ingress of shop/web-1, in order
+       default  NetworkPolicy shop/web  no rule matched  a.yaml:7
+  ==>  default  end of the tier         denied
+
+nearest rule that allows: NetworkPolicy shop/web ingress rule 2 (a.yaml:9)
+    port 81 is not 80
+
+to allow it: add port 81
+`
+	if !strings.Contains(b.String(), want) {
+		t.Errorf("got\n%s\nwant in it\n%s", b.String(), want)
+	}
+}
+
+func TestWriteText_LongListOfPoliciesIsCut(t *testing.T) {
+	c := dropped()
+	c.Explanation = &Explanation{Sides: []Side{{Stage: "normal"}}}
+	for i := range 20 {
+		p := &Policy{Kind: "GlobalNetworkPolicy", Name: fmt.Sprintf("p%d", i)}
+		c.Explanation.Considered = append(c.Explanation.Considered, Considered{Policy: p, Outcome: "no rule matched", Text: "no rule matched"})
+	}
+	var short, all strings.Builder
+	if err := errors.Join(c.WriteText(&short, TextOptions{}), c.WriteText(&all, TextOptions{All: true})); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(short.String(), "20 more  no rule matched") || strings.Contains(short.String(), "p7") {
+		t.Errorf("not cut:\n%s", short.String())
+	}
+	if !strings.Contains(all.String(), "GlobalNetworkPolicy p7   no rule matched") {
+		t.Errorf("cut with --all:\n%s", all.String())
+	}
+}
+
+func TestWriteText_ThirdPacketIsOneLineAndNotesAreSaidOnce(t *testing.T) {
+	step := Step{Node: "node1", Kind: KindRoute, Text: "by eth0"}
+	p := Packet{Direction: Request, Verdict: Allow, From: "a", To: "b", Steps: []Step{step}}
+	reply := p
+	reply.Direction = Reply
+	c := Connection{Verdict: Allow, Packets: []Packet{p, reply, p}, Notes: []string{"made up", "made up"}}
+	var short, all strings.Builder
+	if err := errors.Join(c.WriteText(&short, TextOptions{}), c.WriteText(&all, TextOptions{All: true})); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		text, part string
+		want       int
+	}{{short.String(), "by eth0", 2}, {all.String(), "by eth0", 3}, {short.String(), "as the first one", 1}, {short.String(), "made up", 1}} {
+		if n := strings.Count(row.text, row.part); n != row.want {
+			t.Errorf("%q occurs %d times, want %d, in\n%s", row.part, n, row.want, row.text)
+		}
+	}
+}
+
+func TestWriteText_ColoursOnlyWhenAsked(t *testing.T) {
+	for _, color := range []bool{true, false} {
+		var b strings.Builder
+		if err := dropped().WriteText(&b, TextOptions{Color: color}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), "\x1b[1;31mDENY\x1b[0m"); got != color {
+			t.Errorf("color %v: got\n%q", color, b.String())
 		}
 	}
 }
