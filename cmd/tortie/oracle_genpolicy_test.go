@@ -22,6 +22,9 @@ func (g *oracleGen) policyHead(kind, ns string) string {
 	if tier != "default" {
 		name = tier + "." + name
 	}
+	if g.chance(15) { // as stored in a cluster
+		ns += ", uid: 5e5f5b0e-0000-4000-8000-000000000000"
+	}
 	s := fmt.Sprintf("apiVersion: projectcalico.org/v3\nkind: %s\nmetadata: {name: %s%s}\nspec:\n  tier: %s\n", kind, name, ns, tier)
 	if g.chance(70) {
 		s += "  order: " + g.oneOf("1", "10", "10", "1000", "2000.5") + "\n"
@@ -116,25 +119,55 @@ func (g *oracleGen) ruleList(direction, ns string) string {
 func (g *oracleGen) rule(direction, ns string) string {
 	s := "  - action: " + g.oneOf("Allow", "Allow", "Allow", "Allow", "Deny", "Deny", "Pass", "Log") + "\n"
 	ports := false
+	g.family = 4
+	if g.v6 && g.chance(30) {
+		g.family = 6
+	}
+	defer func() { g.family = 4 }()
+	if g.chance(8) {
+		return s + g.serviceRule(direction, ns)
+	}
 	switch g.IntN(8) {
 	case 0, 1, 2:
 		s, ports = s+"    protocol: "+g.oneOf("TCP", "TCP", "UDP", "SCTP")+"\n", true
 	case 3:
-		s += "    protocol: ICMP\n"
-		if g.chance(60) {
-			s += "    " + g.oneOf("icmp", "notICMP") + ": {type: 8" + g.oneOf("", ", code: 0", ", code: 1") + "}\n"
+		proto, typ := "ICMP", "8"
+		if g.family == 6 {
+			proto, typ = "ICMPv6", "128"
 		}
+		s += "    protocol: " + proto + "\n"
+		if g.chance(60) {
+			s += "    " + g.oneOf("icmp", "notICMP") + ": {type: " + typ + g.oneOf("", ", code: 0", ", code: 1") + "}\n"
+		}
+	case 5:
+		s += "    protocol: " + g.oneOf("253", "UDPLite", "4", "132") + "\n"
 	case 4:
 		s += "    notProtocol: " + g.oneOf("TCP", "UDP", "17") + "\n"
 	}
 	if g.chance(10) {
-		s += "    ipVersion: 4\n"
+		s += fmt.Sprintf("    ipVersion: %d\n", g.family)
 	}
 	if g.chance(50) {
 		s += g.end("source", ports, ns)
 	}
 	if g.chance(50) {
 		s += g.end("destination", ports, ns)
+	}
+	return s
+}
+
+// serviceRule names a service where the direction lets it.
+func (g *oracleGen) serviceRule(direction, ns string) string {
+	service := "{name: svc, namespace: " + g.oneOf("shop", "lab") + "}"
+	if ns != "" && g.chance(50) {
+		service = "{name: svc}"
+	}
+	if direction == "egress" {
+		return "    destination: {services: " + service + "}\n"
+	}
+	s := "    source: {services: " + service + "}\n"
+	if g.chance(50) {
+		s = "    protocol: TCP\n" + s + "    destination: {ports: [80, main]}\n"
 	}
 	return s
 }
@@ -216,7 +249,7 @@ func (g *oracleGen) kubeRule(word string) string {
 		s += "    - " + g.oneOf("podSelector: "+g.labelSelector(),
 			"namespaceSelector: "+g.oneOf("{}", "{matchLabels: {team: a}}", "{matchExpressions: [{key: team, operator: NotIn, values: [a]}]}"),
 			"{namespaceSelector: {matchLabels: {team: b}}, podSelector: "+g.labelSelector()+"}",
-			"ipBlock: {cidr: 10.65.0.0/16, except: [10.65.1.0/26]}", "ipBlock: {cidr: 203.0.113.0/24}", "ipBlock: {cidr: 0.0.0.0/0}") + "\n"
+			"ipBlock: {cidr: 10.65.0.0/16, except: [10.65.1.0/26]}", "ipBlock: {cidr: 203.0.113.0/24}", "ipBlock: {cidr: 0.0.0.0/0}", "ipBlock: {cidr: 'fd00:65::/48', except: ['fd00:65:0:1::/64']}") + "\n"
 	}
 	return s
 }

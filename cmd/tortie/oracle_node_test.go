@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"strings"
 
 	"tortie/dataplane/packet"
@@ -76,7 +77,7 @@ func (v *oracleVisit) translateBack(e *oracleEntry) {
 
 // untracked asks the untracked policies about every packet; no default deny.
 func (v *oracleVisit) untracked() bool {
-	if v.outer && v.p.proto == packet.ProtoUDP {
+	if v.p.proto == packet.ProtoUDP && v.p.dport == 4789 && v.p.src.Is4() && v.mode("vxlan") {
 		v.state = oracleCtUntracked // Felix leaves VXLAN out of conntrack
 	}
 	iface, ingress := v.in, true
@@ -94,6 +95,20 @@ func (v *oracleVisit) untracked() bool {
 		v.state, v.early = oracleCtUntracked, true
 	}
 	return true
+}
+
+// mode reports whether a pool uses an encapsulation.
+func (w *oracleWorld) mode(encapsulation string) bool {
+	for _, o := range w.snap.IPPools {
+		m := string(o.Object.Spec.VXLANMode)
+		if encapsulation == "ipip" {
+			m = string(o.Object.Spec.IPIPMode)
+		}
+		if m == "Always" || m == "CrossSubnet" {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *oracleHEP) thing() *oracleThing { return &oracleThing{labels: h.labels} }
@@ -198,6 +213,12 @@ func (v *oracleVisit) input() bool {
 	if v.outer {
 		return true
 	}
+	if v.p.proto == packet.ProtoUDP && v.p.dport == 4789 && v.p.dst.Is4() && v.mode("vxlan") {
+		if v.in == "" || v.isNode(v.p.src) {
+			return true
+		}
+		return v.drop("%s: VXLAN from no node", v.n.name)
+	}
 	if pod := v.podBehind(v.in); pod != nil {
 		return v.podToHost(pod)
 	}
@@ -299,7 +320,8 @@ func (v *oracleVisit) workload(pod *oraclePod, ingress bool) bool {
 		return false
 	}
 	vxlan := v.p.proto == packet.ProtoUDP && v.p.dport == 4789
-	if !ingress && (vxlan || v.p.proto == packet.ProtoIPIP) {
+	allowed := v.config.AllowVXLANPacketsFromWorkloads
+	if !ingress && vxlan && (allowed == nil || !*allowed) {
 		return v.drop("%s: a workload may not send tunnel packets", v.n.name)
 	}
 	switch v.judge(v.podThing(pod), oracleNormal, ingress, v.p) {
@@ -324,6 +346,9 @@ func (v *oracleVisit) remember(e *oracleEntry) {
 		e = &oracleEntry{src: v.p.src, dst: v.p.dst}
 		if v.masquerades() {
 			e.snat = v.n.v4
+			if v.p.src.Is6() {
+				e.snat = v.n.v6
+			}
 		}
 		v.entries[v.key] = e
 	case v.p.src != e.src:
@@ -338,7 +363,7 @@ func (v *oracleVisit) remember(e *oracleEntry) {
 // node), out of an interface that leads away.
 func (v *oracleVisit) masquerades() bool {
 	from := v.poolOf(v.p.src)
-	if v.out == "" || from == nil || !from.NATOutgoing || v.poolOf(v.p.dst) != nil || v.p.src.Is6() {
+	if v.out == "" || from == nil || !from.NATOutgoing || v.poolOf(v.p.dst) != nil {
 		return false
 	}
 	if x := v.config.NATOutgoingExclusions; x != nil && *x == v3.NATOutgoingExclusionsIPPoolsAndHostIPs && v.isNodeAddr() {
@@ -347,9 +372,11 @@ func (v *oracleVisit) masquerades() bool {
 	return true
 }
 
-func (v *oracleVisit) isNodeAddr() bool {
-	for _, n := range v.nodes {
-		if n.owns(v.p.dst) {
+func (v *oracleVisit) isNodeAddr() bool { return v.isNode(v.p.dst) }
+
+func (w *oracleWorld) isNode(a netip.Addr) bool {
+	for _, n := range w.nodes {
+		if n.owns(a) {
 			return true
 		}
 	}

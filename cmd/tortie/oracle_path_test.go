@@ -175,7 +175,7 @@ func (r *oracleRun) route(n *oracleNode, a netip.Addr) string {
 	if peer == nil || peer.v4 == a || peer.v6 == a || a.Is6() {
 		return "eth0"
 	}
-	return r.deviceTo(a)
+	return r.deviceTo(n, peer, a)
 }
 
 // nextNode is the other node that has an address or the pod with it.
@@ -192,13 +192,12 @@ func (w *oracleWorld) nextNode(n *oracleNode, a netip.Addr) *oracleNode {
 }
 
 // deviceTo is the interface that leads to pods on other nodes, as the pool says.
-// All nodes of these clusters are in one subnet.
-func (w *oracleWorld) deviceTo(a netip.Addr) string {
-	switch pool := w.poolOf(a); {
+func (w *oracleWorld) deviceTo(n, peer *oracleNode, a netip.Addr) string {
+	switch pool, far := w.poolOf(a), n.subnet != peer.subnet; {
 	case pool == nil:
-	case pool.VXLANMode == v3.VXLANModeAlways:
+	case pool.VXLANMode == v3.VXLANModeAlways, far && pool.VXLANMode == v3.VXLANModeCrossSubnet:
 		return "vxlan.calico"
-	case pool.IPIPMode == v3.IPIPModeAlways:
+	case pool.IPIPMode == v3.IPIPModeAlways, far && pool.IPIPMode == v3.IPIPModeCrossSubnet:
 		return "tunl0"
 	}
 	return "eth0"

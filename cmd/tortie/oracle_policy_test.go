@@ -93,8 +93,12 @@ func (w *oracleWorld) add(p *oraclePolicy) {
 	}
 }
 
-// oracleTypes are the directions a policy governs: as it says, or by its rules.
-func oracleTypes(types []v3.PolicyType, ingress, egress int) (in, out bool) {
+// oracleTypes are the directions a policy governs: as it says, or by its rules,
+// or both for one that a cluster stored without types.
+func oracleTypes(types []v3.PolicyType, stored bool, ingress, egress int) (in, out bool) {
+	if len(types) == 0 && stored {
+		return true, true
+	}
 	if len(types) == 0 {
 		return ingress > 0 || egress == 0, egress > 0
 	}
@@ -106,7 +110,7 @@ func (w *oracleWorld) addGlobalPolicies() {
 		s := o.Object.Spec
 		p := &oraclePolicy{kind: "GlobalNetworkPolicy", name: o.Object.Name, tier: s.Tier, order: oracleOrder(s.Order),
 			untracked: s.DoNotTrack, preDNAT: s.PreDNAT, onForward: s.ApplyOnForward}
-		p.ingress, p.egress = oracleTypes(s.Types, len(s.Ingress), len(s.Egress))
+		p.ingress, p.egress = oracleTypes(s.Types, o.Object.UID != "", len(s.Ingress), len(s.Egress))
 		p.selects = func(t *oracleThing) bool {
 			return oracleSelects(s.Selector, t.labels) && t.inNamespaces(s.NamespaceSelector) && t.isAccount(s.ServiceAccountSelector, nil)
 		}
@@ -119,7 +123,7 @@ func (w *oracleWorld) addNamespacedPolicies() {
 	for _, o := range w.snap.NetworkPolicies {
 		s, ns := o.Object.Spec, o.Object.Namespace
 		p := &oraclePolicy{kind: "NetworkPolicy", ns: ns, name: o.Object.Name, tier: s.Tier, order: oracleOrder(s.Order)}
-		p.ingress, p.egress = oracleTypes(s.Types, len(s.Ingress), len(s.Egress))
+		p.ingress, p.egress = oracleTypes(s.Types, o.Object.UID != "", len(s.Ingress), len(s.Egress))
 		p.selects = func(t *oracleThing) bool {
 			return t.ns == ns && oracleSelects(s.Selector, t.labels) && t.isAccount(s.ServiceAccountSelector, nil)
 		}

@@ -80,7 +80,7 @@ func (w *oracleWorld) end(e *v3.EntityRule, r *v3.Rule, ns string, p *oraclePack
 		return false // a rule with networks is for packets of their family
 	case oracleAsks(e) && !w.known(e, ns, a):
 		return false
-	case e.NotSelector != "" && w.selected(e.NotSelector, a):
+	case e.NotSelector != "" && !oraclePositive(e, ns) && w.selected(e.NotSelector, a):
 		return false
 	case len(e.Ports) > 0 && !w.inPorts(e.Ports, r, p, a, port):
 		return false
@@ -108,7 +108,7 @@ func oracleAsks(e *v3.EntityRule) bool {
 
 // known reports whether the address belongs to something that an end asks for.
 func (w *oracleWorld) known(e *v3.EntityRule, ns string, a netip.Addr) bool {
-	if ns == "" && e.Selector == "" && e.NamespaceSelector == "" && e.ServiceAccounts == nil {
+	if !oraclePositive(e, ns) {
 		return true
 	}
 	return slices.ContainsFunc(w.things, func(t *oracleThing) bool {
@@ -122,8 +122,15 @@ func (w *oracleWorld) known(e *v3.EntityRule, ns string, a netip.Addr) bool {
 		case e.ServiceAccounts != nil && !t.isAccount(e.ServiceAccounts.Selector, e.ServiceAccounts.Names):
 			return false
 		}
-		return oracleSelects(e.Selector, t.labels)
+		// Where several things have the address, notSelector is asked of the same
+		// one (Felix joins the two selectors).
+		return oracleSelects(e.Selector, t.labels) && (e.NotSelector == "" || !oracleSelects(e.NotSelector, t.labels))
 	})
+}
+
+// oraclePositive reports whether an end asks for things by more than notSelector.
+func oraclePositive(e *v3.EntityRule, ns string) bool {
+	return ns != "" || e.Selector != "" || e.NamespaceSelector != "" || e.ServiceAccounts != nil
 }
 
 func (w *oracleWorld) selected(text string, a netip.Addr) bool {

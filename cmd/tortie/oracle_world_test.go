@@ -41,6 +41,7 @@ type oracleHEP struct {
 // oracleNode is a node with its addresses.
 type oracleNode struct {
 	name        string
+	subnet      netip.Prefix
 	v4, v6      netip.Addr
 	vxlan, ipip netip.Addr
 	heps        []*oracleHEP // by name
@@ -89,7 +90,7 @@ func newOracleWorld(s *cluster.Snapshot, nftables bool) *oracleWorld {
 }
 
 func oracleNodeOf(n *calico.Node) *oracleNode {
-	out := &oracleNode{name: n.Name}
+	out := &oracleNode{name: n.Name, subnet: oracleNet(n.Spec.BGP.IPv4Address).Masked()}
 	out.v4 = oracleAddr(n.Spec.BGP.IPv4Address)
 	out.v6 = oracleAddr(n.Spec.BGP.IPv6Address)
 	out.ipip = oracleAddr(n.Spec.BGP.IPv4IPIPTunnelAddr)
@@ -293,6 +294,14 @@ func (n *oracleNode) addrsOf(iface string) []netip.Addr {
 		return []netip.Addr{n.ipip}
 	}
 	return nil
+}
+
+// addr is the node's own address of IPv4 (0) or IPv6 (1).
+func (n *oracleNode) addr(i int) netip.Addr {
+	if i == 1 {
+		return n.v6
+	}
+	return n.v4
 }
 
 // owns reports whether an address is the node's own.
