@@ -1,6 +1,6 @@
 // Package check finds what is wrong with the objects of a snapshot: what an API
 // server with Calico's resource definitions or Calico's own validator refuses
-// (errors), and what both accept though it is surely not meant (warnings).
+// (errors), and some of what both accept though it is surely not meant (warnings).
 //
 // In goes a snapshot as cluster.Read gives it; out comes a diag.List, each
 // finding with a code that Catalogue explains. The package reads no text and
