@@ -13,10 +13,18 @@ import (
 // tortie runs the program from the module's root and returns what it printed.
 func tortie(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	t.Chdir("../..")
+	atRoot(t)
 	var out, errs bytes.Buffer
 	code = run(args, strings.NewReader(""), &out, &errs)
 	return out.String(), errs.String(), code
+}
+
+// atRoot makes the module's root the working directory, once per test.
+func atRoot(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("go.mod"); err != nil {
+		t.Chdir("../..")
+	}
 }
 
 // The README of the online shop claims these.
@@ -57,7 +65,8 @@ func TestExamples_OnlineShop(t *testing.T) {
 
 // What README shows behind "$ bin/tortie …" is what the program prints.
 func TestREADME_ShowsWhatIsPrinted(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	atRoot(t)
+	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +81,15 @@ func TestREADME_ShowsWhatIsPrinted(t *testing.T) {
 		}
 		command, tail, _ := strings.Cut(block, "\n")
 		_, tail, _ = strings.Cut(tail, "```")
-		out, _, _ := tortie(t, strings.Fields(command)...)
+		out, errs, code := tortie(t, strings.Fields(command)...)
+		if code != 0 || out == "" {
+			t.Fatalf("%s: exit %d: %s", command, code, errs)
+		}
 		got.WriteString("```console\n$ bin/tortie " + command + "\n" + out + "```")
 		rest, shown = tail, shown+1
 	}
 	if shown < 3 {
 		t.Errorf("README shows %d runs, want at least 3", shown)
 	}
-	t.Chdir("../..")
 	golden.Check(t, "README.md", []byte(got.String()))
 }
