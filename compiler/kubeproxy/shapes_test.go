@@ -15,7 +15,7 @@ import (
 )
 
 // recordedConfig is how kube-proxy ran for one recording in testdata/shapes.
-// test/kubeproxyoracle reads the same file and made the recordings with
+// compiler/kubeproxy/oracle reads the same file and made the recordings with
 // kube-proxy v1.36.3, iptables 1.8.9 and nft 1.0.6 on Linux 6.18 (2026-11-24).
 type recordedConfig struct {
 	Mode              string

@@ -1,4 +1,4 @@
-module tortie/test/kubeproxyoracle
+module tortie/compiler/kubeproxy/oracle
 
 go 1.26.0
 

@@ -3,7 +3,7 @@
 // the rules that are then in the kernel. It needs root, iproute2, iptables and
 // nft, and is a module of its own so that the main one stays small.
 //
-//	go run . record ../../compiler/kubeproxy/testdata/shapes
+//	go run . record ../testdata/shapes
 package main
 
 import (

@@ -36,7 +36,7 @@ func writeShapes(out io.Writer, seed int64, random int) error {
 		s.randomize(r)
 		all = append(all, s)
 	}
-	fmt.Fprintf(out, "# %d services for comparing rules with kube-proxy's, made by test/kubeproxyoracle (seed %d).\n", len(all), seed)
+	fmt.Fprintf(out, "# %d services for comparing rules with kube-proxy's, made by compiler/kubeproxy/oracle (seed %d).\n", len(all), seed)
 	for _, s := range all {
 		if err := s.write(out); err != nil {
 			return err
