@@ -44,6 +44,7 @@ simulator/conntrack  <- dataplane/packet
 simulator/eval       <- dataplane/packet dataplane/nf simulator/trace simulator/conntrack
 simulator/route      <- dataplane/packet dataplane/host
 simulator/walk       <- dataplane/packet dataplane/nf dataplane/host simulator/trace simulator/eval simulator/conntrack simulator/route
+simulator/scenario   <- compiler/diag dataplane/nf dataplane/host simulator/trace simulator/walk
 simulator/difftest   <- *
 cmd/tortie           <- *
 `

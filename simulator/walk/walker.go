@@ -66,7 +66,27 @@ type peer struct {
 
 // New compiles a fleet, which must not change afterwards.
 func New(f *host.Fleet, o Options) *Walker {
-	w := &Walker{fleet: f, byName: map[host.Name]*node{}, opts: o, ends: map[netip.Addr]*host.Endpoint{}}
+	w := &Walker{opts: o}
+	w.compile(f)
+	return w
+}
+
+// Replace goes on with another fleet: rules, routes and endpoints are its own,
+// while the clock goes on and hosts of the same name keep their connections, as
+// when Felix programs a node anew. What rules remember begins anew.
+func (w *Walker) Replace(f *host.Fleet) {
+	old := w.byName
+	w.compile(f)
+	for name, n := range w.byName {
+		if o := old[name]; o != nil {
+			n.ct, n.counts, n.peers = o.ct, o.counts, o.peers
+		}
+	}
+}
+
+// compile takes the fleet over, with hosts that remember nothing.
+func (w *Walker) compile(f *host.Fleet) {
+	w.fleet, w.nodes, w.byName, w.ends = f, nil, map[host.Name]*node{}, map[netip.Addr]*host.Endpoint{}
 	for i := range f.Hosts {
 		n := newNode(w, &f.Hosts[i])
 		w.nodes = append(w.nodes, n)
@@ -77,7 +97,6 @@ func New(f *host.Fleet, o Options) *Walker {
 			w.ends[a] = &f.Endpoints[i]
 		}
 	}
-	return w
 }
 
 // NewHost compiles a fleet of one host: a dump of a live node.

@@ -1,0 +1,137 @@
+package scenario
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"tortie/simulator/trace"
+)
+
+// Schema is the version of the JSON form.
+const Schema = "tortie.replay/v1"
+
+// Result is what became of a scenario.
+type Result struct {
+	Schema   string       `json:"schema"`
+	Scenario string       `json:"scenario"`
+	Passed   int          `json:"passed"`
+	Failed   int          `json:"failed"`
+	Steps    []StepResult `json:"steps"`
+	Notes    []string     `json:"notes,omitempty"`
+}
+
+// StepResult is what became of a step. Verdict is empty where no packet was
+// sent.
+type StepResult struct {
+	Step   int           `json:"step"`
+	Name   string        `json:"name,omitempty"`
+	Source *trace.Source `json:"source,omitempty"`
+	Action Action        `json:"action"`
+	Text   string        `json:"text"`
+	// Time is the clock's time before the step, in seconds.
+	Time    float64       `json:"time"`
+	Verdict trace.Verdict `json:"verdict,omitempty"`
+	Reason  *trace.Reason `json:"reason,omitempty"`
+	// Opened and Allowed count the connections of an open.
+	Opened    int               `json:"opened,omitempty"`
+	Allowed   int               `json:"allowed,omitempty"`
+	Conntrack []trace.Conntrack `json:"conntrack,omitempty"`
+	// Expected is how many expectations the step had; Failures are those that
+	// were not met.
+	Expected int      `json:"expected"`
+	Failures []string `json:"failures,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
+}
+
+// OK reports whether every expectation was met.
+func (r *Result) OK() bool { return r.Failed == 0 }
+
+// WriteJSON writes the result as tortie.replay/v1, indented, and a newline.
+func (r *Result) WriteJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(r)
+}
+
+// WriteText writes one line for each step, and below it what was not met.
+func (r *Result) WriteText(w io.Writer) error {
+	for i := range r.Steps {
+		if err := r.Steps[i].writeText(w); err != nil {
+			return err
+		}
+	}
+	for _, n := range r.Notes {
+		if _, err := fmt.Fprintf(w, "note: %s\n", n); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s: %d expectations met, %d not\n", r.Scenario, r.Passed, r.Failed)
+	return err
+}
+
+func (s *StepResult) writeText(w io.Writer) error {
+	sign := "     "
+	switch {
+	case len(s.Failures) > 0:
+		sign = "FAIL "
+	case s.Expected > 0:
+		sign = "ok   "
+	}
+	line := fmt.Sprintf("%s%3d  %-8s %s", sign, s.Step, clock(s.Time), s.Text)
+	if s.Name != "" {
+		line += "  (" + s.Name + ")"
+	}
+	line += s.outcome()
+	for _, f := range s.Failures {
+		line += "\n            " + f
+	}
+	_, err := fmt.Fprintln(w, line)
+	return err
+}
+
+// outcome says in a few words what the packets met.
+func (s *StepResult) outcome() string {
+	switch {
+	case s.Verdict == "":
+		return ""
+	case s.Opened > 1:
+		return fmt.Sprintf("\n            %d of %d allowed", s.Allowed, s.Opened) + reasonText(s.Reason)
+	}
+	return "\n            " + string(s.Verdict) + reasonText(s.Reason)
+}
+
+func reasonText(r *trace.Reason) string {
+	if r == nil || r.Node == "" {
+		return ""
+	}
+	text := " on " + r.Node
+	if r.Chain != "" {
+		text += " in " + r.Table + " " + r.Chain
+	}
+	switch p := r.Policy; {
+	case p != nil && p.Kind == "Tier":
+		text += ": end of tier " + p.Name
+	case p != nil:
+		text += ": " + p.Kind + " " + policyName(p)
+		if p.Rule > 0 {
+			text += fmt.Sprintf(" %s rule %d", p.Direction, p.Rule)
+		}
+	case r.Text != "":
+		text += ": " + r.Text
+	}
+	return text
+}
+
+func policyName(p *trace.Policy) string {
+	if p.Namespace != "" {
+		return p.Namespace + "/" + p.Name
+	}
+	return p.Name
+}
+
+func clock(seconds float64) string {
+	return (time.Duration(seconds*float64(time.Second)) / time.Millisecond * time.Millisecond).String()
+}

@@ -1,0 +1,107 @@
+package scenario
+
+import (
+	"time"
+
+	"tortie/compiler/diag"
+	"tortie/dataplane/host"
+	"tortie/simulator/trace"
+)
+
+// Scenario is a script.
+type Scenario struct {
+	Name string
+	// ConntrackMax is the size of every node's connection table; 0 is the
+	// kernel's default.
+	ConntrackMax int
+	Steps        []Step
+}
+
+// Action is what a step does.
+type Action string
+
+// The actions. Check does nothing but look at expectations.
+const (
+	ActionOpen   Action = "open"
+	ActionSend   Action = "send"
+	ActionReply  Action = "reply"
+	ActionClose  Action = "close"
+	ActionReset  Action = "reset"
+	ActionIdle   Action = "idle"
+	ActionForget Action = "forget"
+	ActionChange Action = "change"
+	ActionCheck  Action = "check"
+)
+
+// Step is one step of a script.
+type Step struct {
+	Name   string
+	Span   diag.Span
+	Action Action
+	// Open is set for ActionOpen.
+	Open *Open
+	// Connection is the name of the connection that the step is about; of Check
+	// and Forget it may be empty.
+	Connection string
+	// Idle is how long nothing happens (ActionIdle).
+	Idle time.Duration
+	// Forget is the node whose connection table is emptied; empty is all.
+	Forget host.Name
+	// Text says in a few words what the step does.
+	Text   string
+	Expect *Expect
+}
+
+// Open opens one connection, or many of consecutive source ports.
+type Open struct {
+	From, To string
+	// As names the connection for later steps.
+	As string
+	// SrcPort is the first source port; 0 takes the next free one.
+	SrcPort uint16
+	// Count is how many are opened; at least 1.
+	Count int
+	// Close ends each of them at once.
+	Close bool
+	// Closed says that nobody listens at the far end.
+	Closed bool
+}
+
+// Expect is what must be true after a step. What is not set is not asked.
+type Expect struct {
+	Verdict trace.Verdict
+	// By is the policy that must have decided; its empty fields match anything.
+	By *trace.Policy
+	// NoPolicy says that no policy decided.
+	NoPolicy bool
+	At       *Place
+	// Allowed is how many connections of many must have been allowed.
+	Allowed *int
+	// Entries are how nodes must remember the step's connection.
+	Entries []Entry
+	// Counts are how many connections nodes must remember in all.
+	Counts map[host.Name]int
+	// Packets are how many packets of the step met a policy's rule.
+	Packets []RuleCount
+}
+
+// Place is where a verdict was made; empty fields match anything.
+type Place struct {
+	Node, Hook, Table, Chain string
+}
+
+// Entry is how a node remembers a connection.
+type Entry struct {
+	Node host.Name
+	// Absent says that it does not: never tracked, untracked or forgotten.
+	Absent bool
+	// State is TCP's or SCTP's state, else REPLIED or UNREPLIED; empty is any.
+	State string
+}
+
+// RuleCount is how many packets a rule must have met, on one node or on all.
+type RuleCount struct {
+	Policy  trace.Policy
+	Node    host.Name
+	Packets int
+}
