@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tortie/simulator/scenario"
+)
+
+// exampleScenarios are the scenarios of examples/, by path from the module's
+// root.
+func exampleScenarios(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("../../examples/*/scenario*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios in examples: %v", err)
+	}
+	for i, f := range files {
+		files[i] = strings.TrimPrefix(f, "../../")
+	}
+	return files
+}
+
+// What the READMEs of the examples claim stands in their scenarios.
+func TestReplay_ExamplesHold(t *testing.T) {
+	for _, file := range exampleScenarios(t) {
+		for _, dataplane := range []string{"iptables", "nftables"} {
+			t.Run(file+" "+dataplane, func(t *testing.T) {
+				out, errs, code := tortie(t, "replay", file, "--dataplane", dataplane)
+				if code != exitFine {
+					t.Errorf("exit %d\n%s%s", code, out, errs)
+				}
+				if !strings.Contains(out, " expectations met, 0 not") {
+					t.Errorf("no summary in\n%s", out)
+				}
+			})
+		}
+	}
+}
+
+// play writes a scenario next to the objects of examples/established and plays
+// it.
+func play(t *testing.T, steps string) (stdout, stderr string, code int) {
+	t.Helper()
+	dir, err := filepath.Abs("../../examples/established")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "s.yaml")
+	rel, err := filepath.Rel(filepath.Dir(file), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "apiVersion: tortie.dev/v1\nkind: Scenario\nmetadata: {name: t}\nspec:\n  files: [" +
+		filepath.Join(rel, "cluster.yaml") + ", " + filepath.Join(rel, "policies.yaml") + "]\n  steps:\n" + steps
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return tortie(t, "replay", file, "-o", "json")
+}
+
+func TestReplay_FailedExpectations(t *testing.T) {
+	for name, row := range map[string]struct{ steps, want string }{
+		"verdict": {"  - open: {from: shop/web, to: 'shop/db:5432'}\n    expect: {verdict: deny}\n",
+			"expected deny, got allow on node2 in filter cali-pi-np/shop/db: NetworkPolicy shop/db ingress rule 1"},
+		"policy": {"  - open: {from: shop/web, to: 'shop/db:5433'}\n    expect: {by: {name: cache}}\n", "expected cache to decide, but deny"},
+		"place":  {"  - open: {from: shop/web, to: 'shop/db:5433'}\n    expect: {at: {table: raw}}\n", "expected the verdict at raw, got it at node2 FORWARD filter"},
+		"entry":  {"  - open: {from: shop/web, to: 'shop/db:5432'}\n    expect: {conntrack: [{node: node1, state: ABSENT}]}\n", "expected node1 to have no entry, got ESTABLISHED"},
+		"state":  {"  - open: {from: shop/web, to: 'shop/db:5432'}\n    expect: {conntrack: [{node: node1, state: TIME_WAIT}]}\n", "expected an entry TIME_WAIT on node1, got ESTABLISHED"},
+		"count":  {"  - open: {from: shop/web, to: 'shop/db:5432', count: 3}\n    expect: {entries: {node2: 4}}\n", "expected 4 entries on node2, got 3"},
+		"allowed": {"  - open: {from: shop/web, to: 'shop/db:5432', count: 3}\n    expect: {allowed: 2}\n",
+			"expected 2 of 3 connections to be allowed, got 3"},
+		"packets": {"  - open: {from: shop/web, to: 'shop/db:5432'}\n    expect: {packets: [{by: {name: db}, count: 2}]}\n", "expected 2 packets at db, got 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, errs, code := play(t, row.steps)
+			var got scenario.Result
+			if err := json.Unmarshal([]byte(out), &got); err != nil {
+				t.Fatalf("%v: %s%s", err, out, errs)
+			}
+			if code != exitFindings || got.Failed != 1 || got.Schema != "tortie.replay/v1" {
+				t.Fatalf("exit %d: %s", code, out)
+			}
+			if f := strings.Join(got.Steps[0].Failures, "\n"); !strings.Contains(f, row.want) {
+				t.Errorf("got %q, want %q in it", f, row.want)
+			}
+		})
+	}
+}
+
+func TestReplay_WrongScripts(t *testing.T) {
+	for name, row := range map[string]struct{ steps, want string }{
+		"unknown field":   {"  - opne: {from: a, to: b}\n", `:7:5: `},
+		"two things":      {"  - idle: 1s\n    forget: node1\n", "a step does one thing"},
+		"nothing":         {"  - name: x\n", "the step does nothing"},
+		"no such session": {"  - send: a\n", `no step before this one opens "a"`},
+		"no port":         {"  - open: {from: shop/web, to: shop/db}\n", `"shop/db" names no port`},
+		"bad duration":    {"  - idle: soon\n", `"soon" is no duration`},
+		"silent step":     {"  - idle: 1s\n    expect: {verdict: allow}\n", "the step sends no packet"},
+		"bad verdict":     {"  - open: {from: shop/web, to: 'shop/db:1'}\n    expect: {verdict: maybe}\n", `verdict "maybe"`},
+		"no such pod":     {"  - open: {from: shop/wbe, to: 'shop/db:1'}\n", `no pod "shop/wbe"`},
+		"no such object":  {"  - delete: [{kind: NetworkPolicy, name: x}]\n", "no NetworkPolicy x in the input"},
+		"no such file":    {"  - apply: [x.yaml]\n", "x.yaml"},
+		"bad object":      {"  - objects: [{apiVersion: projectcalico.org/v3, kind: NetworkPolicy, metadata: {name: x, namespace: shop}, spec: {selector: 'a ='}}]\n", "a ="},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, errs, code := play(t, row.steps)
+			if code != exitUsage || !strings.Contains(errs, row.want) {
+				t.Errorf("exit %d, want %d and %q in\n%s%s", code, exitUsage, row.want, errs, out)
+			}
+		})
+	}
+}
+
+// An object in place takes the place of one of the same name.
+func TestReplay_InlineObjectReplaces(t *testing.T) {
+	out, errs, code := play(t, `  - open: {from: shop/web, to: 'shop/db:5432'}
+    expect: {verdict: allow}
+  - objects:
+    - apiVersion: projectcalico.org/v3
+      kind: NetworkPolicy
+      metadata: {name: db, namespace: shop}
+      spec: {selector: app == 'db', types: [Ingress], ingress: [{action: Deny}]}
+  - open: {from: shop/web, to: 'shop/db:5432'}
+    expect: {verdict: deny, by: {name: db, rule: 1}}
+`)
+	if code != exitFine {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	var got scenario.Result
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if s := got.Steps[2].Reason.Source; s == nil || s.Line != 10 {
+		t.Errorf("the rule's place is %+v, want line 10 of the scenario", s)
+	}
+}
