@@ -5,9 +5,10 @@
 GO ?= go
 export TORTIE_REQUIRE_KERNEL ?= 0
 N ?= 20000
+ORACLE_N ?= 60000
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test lint difftest fuzz bench golden
+.PHONY: help build demo test lint difftest oracle fuzz bench golden
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,9 @@ lint: ## gofmt and vet
 
 difftest: ## N random rule sets and packets, walk against kernel (root)
 	TORTIE_REQUIRE_KERNEL=1 $(GO) test ./simulator/difftest -run TestDiff_Random -v -timeout 6h -difftest.n=$(N)
+
+oracle: ## ORACLE_N random connections, walk against a plain reading of the documentation
+	TORTIE_ORACLE_N=$(ORACLE_N) $(GO) test ./cmd/tortie -run TestOracle -v -timeout 6h
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \

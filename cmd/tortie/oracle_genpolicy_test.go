@@ -13,6 +13,9 @@ func (g *oracleGen) tierName() string {
 			names = append(names, d[strings.Index(d, "name: ")+6:strings.Index(d, "}")])
 		}
 	}
+	if g.chance(3) {
+		return "nowhere" // a tier that is not defined
+	}
 	return g.oneOf(append(names, "default", "kube-admin")...)
 }
 

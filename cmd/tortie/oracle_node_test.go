@@ -33,9 +33,6 @@ func (r *oracleRun) cross(n *oracleNode, in string, p *oraclePacket, tag string)
 		v.key += p.src.String()
 	}
 	v.out = r.route(n, p.dst)
-	if in == "" {
-		v.settle()
-	}
 	if !v.untracked() {
 		return "", false
 	}
@@ -61,9 +58,6 @@ func (r *oracleRun) cross(n *oracleNode, in string, p *oraclePacket, tag string)
 	return v.out, ok
 }
 
-// settle prepares what a process sends: nothing so far.
-func (v *oracleVisit) settle() {}
-
 // translateBack undoes the source translation for replies, before routing.
 func (v *oracleVisit) translateBack(e *oracleEntry) {
 	if e == nil || !e.snat.IsValid() || v.state == oracleCtInvalid {
@@ -77,7 +71,7 @@ func (v *oracleVisit) translateBack(e *oracleEntry) {
 
 // untracked asks the untracked policies about every packet; no default deny.
 func (v *oracleVisit) untracked() bool {
-	if v.p.proto == packet.ProtoUDP && v.p.dport == 4789 && v.p.src.Is4() && v.mode("vxlan") {
+	if v.isVXLAN() {
 		v.state = oracleCtUntracked // Felix leaves VXLAN out of conntrack
 	}
 	iface, ingress := v.in, true
@@ -95,6 +89,11 @@ func (v *oracleVisit) untracked() bool {
 		v.state, v.early = oracleCtUntracked, true
 	}
 	return true
+}
+
+// isVXLAN reports whether a packet is of a tunnel that Felix has set up, or looks so.
+func (v *oracleVisit) isVXLAN() bool {
+	return v.p.proto == packet.ProtoUDP && v.p.dport == 4789 && v.p.dst.Is4() && v.mode("vxlan")
 }
 
 // mode reports whether a pool uses an encapsulation.
@@ -202,6 +201,9 @@ func (v *oracleVisit) output() bool {
 	if v.early || strings.HasPrefix(v.out, "cali") || v.outer {
 		return true
 	}
+	if v.isVXLAN() && v.isNode(v.p.dst) {
+		return true // looks like a tunnel's packet between nodes
+	}
 	if v.nftables && v.state == oracleCtInvalid {
 		return true // "ct status" matches nothing without a connection
 	}
@@ -213,7 +215,7 @@ func (v *oracleVisit) input() bool {
 	if v.outer {
 		return true
 	}
-	if v.p.proto == packet.ProtoUDP && v.p.dport == 4789 && v.p.dst.Is4() && v.mode("vxlan") {
+	if v.isVXLAN() {
 		if v.in == "" || v.isNode(v.p.src) {
 			return true
 		}

@@ -216,7 +216,7 @@ func (w *oracleWorld) poolOf(a netip.Addr) *v3.IPPoolSpec {
 func oracleClassify(e *oracleEntry, p *oraclePacket, tunnelled bool) oracleState {
 	if e == nil {
 		switch {
-		case p.part == oracleFirstPacket, p.proto == packet.ProtoUDP:
+		case p.part == oracleFirstPacket, !oracleHandshakes(p.proto):
 			return oracleCtNew
 		case p.part == oracleLaterPacket && p.proto == packet.ProtoTCP: // picked up in the middle (tcp_loose)
 			return oracleCtNew
@@ -231,6 +231,12 @@ func oracleClassify(e *oracleEntry, p *oraclePacket, tunnelled bool) oracleState
 		return oracleCtInvalid
 	}
 	return oracleCtNew
+}
+
+// oracleHandshakes reports whether an answer of the protocol looks different from a
+// first packet.
+func oracleHandshakes(p packet.Proto) bool {
+	return p == packet.ProtoTCP || p == packet.ProtoSCTP || p.IsICMP()
 }
 
 func oracleProtoPorts(list *[]v3.ProtoPort, def []v3.ProtoPort) []v3.ProtoPort {

@@ -66,12 +66,12 @@ func (w *oracleWorld) addTiers() {
 		a := o.Object.Spec.DefaultAction
 		w.tiers = append(w.tiers, &oracleTier{name: o.Object.Name, order: oracleOrder(o.Object.Spec.Order), pass: a != nil && *a == v3.Pass})
 	}
-	slices.SortFunc(w.tiers, func(a, b *oracleTier) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.name, b.name))
-	})
 	w.addGlobalPolicies()
 	w.addNamespacedPolicies()
 	w.addKubernetesPolicies()
+	slices.SortFunc(w.tiers, func(a, b *oracleTier) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.name, b.name))
+	})
 	for _, t := range w.tiers {
 		slices.SortFunc(t.policies, func(a, b *oraclePolicy) int {
 			return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.key(), b.key()))
@@ -89,8 +89,11 @@ func (w *oracleWorld) add(p *oraclePolicy) {
 	for _, t := range w.tiers {
 		if t.name == p.tier {
 			t.policies = append(t.policies, p)
+			return
 		}
 	}
+	// A tier that nobody defined still counts in Felix: last, and it denies.
+	w.tiers = append(w.tiers, &oracleTier{name: p.tier, order: math.Inf(1), policies: []*oraclePolicy{p}})
 }
 
 // oracleTypes are the directions a policy governs: as it says, or by its rules,

@@ -86,7 +86,7 @@ func (w *oracleWorld) end(e *v3.EntityRule, r *v3.Rule, ns string, p *oraclePack
 		return false
 	case len(e.NotPorts) > 0 && w.inPorts(e.NotPorts, r, p, a, port):
 		return false
-	case e.Services != nil && !w.inService(e.Services, ns, p, a, port, source):
+	case e.Services != nil && !w.inService(e.Services, p, a, port, source):
 		return false
 	}
 	return true
@@ -171,14 +171,13 @@ func (w *oracleWorld) namedPort(name, proto string, p *oraclePacket, a netip.Add
 }
 
 // inService reports whether an address (and as a destination its port) is one of
-// a service's endpoints.
-func (w *oracleWorld) inService(s *v3.ServiceMatch, ns string, p *oraclePacket, a netip.Addr, port uint16, source bool) bool {
-	if s.Namespace != "" {
-		ns = s.Namespace
-	}
+// a service's endpoints. The documentation says that a rule without the service's
+// namespace means the policy's own; libcalico-go hands Felix an empty one, in which
+// there is no service.
+func (w *oracleWorld) inService(s *v3.ServiceMatch, p *oraclePacket, a netip.Addr, port uint16, source bool) bool {
 	for _, o := range w.snap.EndpointSlices {
 		sl := o.Object
-		if sl.Namespace != ns || sl.Labels["kubernetes.io/service-name"] != s.Name {
+		if sl.Namespace != s.Namespace || sl.Labels["kubernetes.io/service-name"] != s.Name {
 			continue
 		}
 		has := false
