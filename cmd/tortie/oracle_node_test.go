@@ -63,8 +63,8 @@ func (v *oracleVisit) translateBack(e *oracleEntry) {
 	if e == nil || !e.snat.IsValid() || v.state == oracleCtInvalid {
 		return
 	}
-	if v.p.dst == e.snat && v.p.src == e.dst {
-		v.p.dst = e.src
+	if v.p.dst == e.snat && v.p.src == e.dst && v.p.dport == e.snatPort {
+		v.p.dst, v.p.dport = e.src, e.sport
 		v.out = v.route(v.n, v.p.dst)
 	}
 }
@@ -204,7 +204,7 @@ func (v *oracleVisit) output() bool {
 	if v.isVXLAN() && v.isNode(v.p.dst) {
 		return true // looks like a tunnel's packet between nodes
 	}
-	if v.nftables && v.state == oracleCtInvalid {
+	if v.nftables && (v.state == oracleCtInvalid || v.state == oracleCtUntracked) {
 		return true // "ct status" matches nothing without a connection
 	}
 	return v.local(v.out, false)
@@ -345,36 +345,53 @@ func (v *oracleVisit) remember(e *oracleEntry) {
 	case v.state == oracleCtUntracked || v.state == oracleCtInvalid:
 		return
 	case e == nil:
-		e = &oracleEntry{src: v.p.src, dst: v.p.dst}
-		if v.masquerades() {
-			e.snat = v.n.v4
-			if v.p.src.Is6() {
-				e.snat = v.n.v6
-			}
-		}
+		e = &oracleEntry{src: v.p.src, dst: v.p.dst, sport: v.p.sport}
+		v.masquerade(e)
 		v.entries[v.key] = e
 	case v.p.src != e.src:
 		e.answered = true
 	}
 	if e.snat.IsValid() && v.p.src == e.src {
-		v.p.src = e.snat
+		v.p.src, v.p.sport = e.snat, e.snatPort
 	}
 }
 
-// masquerades: from a pool with natOutgoing to no pool (and, if so set, to no
+// masquerade gives a new connection another source where it asks for one: its
+// address on the interface by which it leaves, and a port that the kernel draws
+// from its range (the walk takes the first).
+func (v *oracleVisit) masquerade(e *oracleEntry) {
+	tunnel := v.out == "vxlan.calico" || v.out == "tunl0"
+	switch {
+	case tunnel && v.n.owns(v.p.src) && v.n.addrsOf(v.out)[0] != v.p.src:
+		e.snat = v.n.addrsOf(v.out)[0] // the node's own packets carry the tunnel's address
+	case !v.natOutgoing():
+		return
+	case v.p.src.Is6():
+		e.snat = v.n.v6
+	default:
+		e.snat = v.n.v4
+	}
+	switch {
+	case !v.p.proto.HasPorts():
+	case v.p.sport < 512:
+		e.snatPort = 1
+	case v.p.sport < 1024:
+		e.snatPort = 600
+	default:
+		e.snatPort = 1024
+	}
+}
+
+// natOutgoing: from a pool with natOutgoing to no pool (and, if so set, to no
 // node), out of an interface that leads away.
-func (v *oracleVisit) masquerades() bool {
+func (v *oracleVisit) natOutgoing() bool {
 	from := v.poolOf(v.p.src)
 	if v.out == "" || from == nil || !from.NATOutgoing || v.poolOf(v.p.dst) != nil {
 		return false
 	}
-	if x := v.config.NATOutgoingExclusions; x != nil && *x == v3.NATOutgoingExclusionsIPPoolsAndHostIPs && v.isNodeAddr() {
-		return false
-	}
-	return true
+	x := v.config.NATOutgoingExclusions
+	return x == nil || *x != v3.NATOutgoingExclusionsIPPoolsAndHostIPs || !v.isNode(v.p.dst)
 }
-
-func (v *oracleVisit) isNodeAddr() bool { return v.isNode(v.p.dst) }
 
 func (w *oracleWorld) isNode(a netip.Addr) bool {
 	for _, n := range w.nodes {

@@ -46,6 +46,8 @@ type oracleEntry struct {
 	src, dst netip.Addr // of the first packet, as it came
 	answered bool
 	snat     netip.Addr // the source it was given; invalid when kept
+	// sport is the first packet's source port, snatPort the one it was given.
+	sport, snatPort uint16
 }
 
 // oraclePlace is where a packet starts or ends: a process of a node, or what is
