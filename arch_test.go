@@ -29,6 +29,7 @@ dataplane/dump       <- compiler/diag dataplane/packet dataplane/nf dataplane/ho
 dataplane/netns      <-
 dataplane/golden     <-
 dataplane/kernel     <- dataplane/packet dataplane/nf dataplane/host dataplane/iptables dataplane/ipset dataplane/nftables dataplane/netns
+dataplane/lab        <- dataplane/packet dataplane/host dataplane/netns dataplane/kernel
 compiler/yamlpos     <- compiler/diag
 compiler/selector    <- compiler/diag
 compiler/calico      <- compiler/diag compiler/yamlpos compiler/selector
@@ -59,7 +60,7 @@ var owners = map[string][]string{
 	"github.com/vishvananda":       {"dataplane/kernel", "dataplane/netns", "simulator/difftest"},
 	"github.com/spf13/cobra":       {"cmd/tortie"},
 	"os/exec":                      {"dataplane/kernel", "dataplane/netns", "simulator/difftest"},
-	"os":                           {"dataplane/kernel", "dataplane/netns", "simulator/difftest", "dataplane/golden", "cmd/tortie"},
+	"os":                           {"dataplane/kernel", "dataplane/lab", "dataplane/netns", "simulator/difftest", "dataplane/golden", "cmd/tortie"},
 	"flag":                         {"dataplane/golden", "cmd/tortie"},
 	"math/rand":                    {"simulator/difftest"},
 	"testing":                      {"dataplane/golden", "dataplane/netns"},

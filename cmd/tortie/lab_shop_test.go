@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 	"sort"
+	"sync"
 	"testing"
 
 	"tortie/compiler/cluster"
 	"tortie/compiler/link"
 	"tortie/dataplane/host"
+	"tortie/dataplane/lab"
 	"tortie/dataplane/netns"
 	"tortie/dataplane/packet"
 	"tortie/simulator/trace"
@@ -39,17 +41,20 @@ func fleetOf(t *testing.T, files []cluster.File, opt link.Options) *host.Fleet {
 	return f
 }
 
-// party is one end of the lab: a namespace, its place in the walk, its address.
+// outside is an address that no node owns.
+var outside = netip.MustParseAddr("198.51.100.7")
+
+// party is one end of the lab: its place and its address.
 type party struct {
 	name string
 	at   walk.End
 	addr netip.Addr
 }
 
-func parties(l *lab, f *host.Fleet) []party {
+func parties(w *walk.Walker, f *host.Fleet) []party {
 	var out []party
 	for _, e := range f.Endpoints {
-		if l.pods[e.Name] != nil {
+		if !e.HostNetwork {
 			out = append(out, party{e.Name, walk.End{Addr: e.Addrs[0], Host: e.Host, Link: e.Link}, e.Addrs[0]})
 		}
 	}
@@ -57,7 +62,8 @@ func parties(l *lab, f *host.Fleet) []party {
 		s := &f.Hosts[i]
 		out = append(out, party{"node:" + string(s.Name), walk.End{Host: s.Name}, s.FindLink("eth0").Addrs[0].Prefix.Addr()})
 	}
-	out = append(out, party{"outside", walk.End{}, outside})
+	at, _ := w.FindEnd(outside)
+	out = append(out, party{"outside", at, outside})
 	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
 	return out
 }
@@ -65,6 +71,7 @@ func parties(l *lab, f *host.Fleet) []party {
 // Every pair of the shop's parties, on a few ports, in the walk and between
 // network namespaces with the same rules in the real kernel.
 func TestLab_OnlineShopInTheKernel(t *testing.T) {
+	netns.Require(t, "nft", "iptables-legacy-restore", "ipset", "ip")
 	for _, mode := range []link.Options{{Iptables: true}, {NFTables: true}} {
 		name := "iptables"
 		if mode.NFTables {
@@ -76,53 +83,48 @@ func TestLab_OnlineShopInTheKernel(t *testing.T) {
 	}
 }
 
+// pairTest is one connection of the comparison.
+type pairTest struct {
+	name string
+	try  lab.Try
+	want trace.Connection
+	got  lab.Answer
+}
+
 // compareLab tries everything with everything in both and reports differences.
 func compareLab(t *testing.T, f *host.Fleet, tcp, udp []uint16) {
-	l := buildLab(t, f)
-	all := parties(l, f)
-	for _, p := range all {
-		for _, port := range tcp {
-			listen(t, l.nsOf(p), packet.ProtoTCP, port)
-		}
-		for _, port := range udp {
-			listen(t, l.nsOf(p), packet.ProtoUDP, port)
-		}
-	}
 	w := walk.New(f, walk.Options{})
-	var tries []*attempt
-	var names []string
-	var wants []trace.Connection
-	srcPort := uint16(20000)
-	add := func(from, to party, proto packet.Proto, port uint16) {
-		srcPort++
-		at := from.at
-		if from.name == "outside" {
-			at, _ = w.FindEnd(outside)
-		}
-		w.Reset()
-		c := w.Connect(walk.Request{From: at, Dst: to.addr, Proto: proto, SrcPort: srcPort, DstPort: port})
-		a := &attempt{ns: l.nsOf(from), src: from.at.Addr, dst: netip.AddrPortFrom(to.addr, port), proto: proto, srcPort: srcPort}
-		tries, wants = append(tries, a), append(wants, c)
-		names = append(names, fmt.Sprintf("%s to %s %s/%d", from.name, to.name, proto, port))
+	all := parties(w, f)
+	at, _ := w.FindEnd(outside)
+	l, err := lab.Build(f, []lab.Outside{{Addr: outside, At: host.Port{Host: at.Host, Link: at.Link}}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, from := range all {
-		for _, to := range all {
-			if from.name == to.name {
-				continue
-			}
-			for _, port := range tcp {
-				add(from, to, packet.ProtoTCP, port)
-			}
-			for _, port := range udp {
-				add(from, to, packet.ProtoUDP, port)
+	defer l.Close()
+	var tries []*pairTest
+	add := func(proto packet.Proto, port uint16) {
+		if err := l.Listen(proto, port); err != nil {
+			t.Fatal(err)
+		}
+		for _, from := range all {
+			for _, to := range all {
+				if from.name != to.name {
+					tries = append(tries, walked(w, from, to, proto, port, uint16(20000+len(tries))))
+				}
 			}
 		}
 	}
-	tryAll(t, tries)
+	for _, port := range tcp {
+		add(packet.ProtoTCP, port)
+	}
+	for _, port := range udp {
+		add(packet.ProtoUDP, port)
+	}
+	openAll(t, l, tries)
 	allowed := 0
-	for i, a := range tries {
-		if want := wants[i].Verdict == trace.Allow; want != a.answered {
-			t.Errorf("%s: the walk says %s (%s), the kernel answered: %v", names[i], wants[i].Verdict, wants[i].Reason.Text, a.answered)
+	for _, p := range tries {
+		if want := p.want.Verdict == trace.Allow; want != (p.got == lab.Answered) {
+			t.Errorf("%s: the walk says %s (%s), the kernel met %s", p.name, p.want.Verdict, p.want.Reason.Text, p.got)
 		} else if want {
 			allowed++
 		}
@@ -130,12 +132,38 @@ func compareLab(t *testing.T, f *host.Fleet, tcp, udp []uint16) {
 	t.Logf("%d connections compared, %d of them allowed", len(tries), allowed)
 }
 
-func (l *lab) nsOf(p party) *netns.NS {
-	switch {
-	case p.name == "outside":
-		return l.out
-	case l.pods[p.name] != nil:
-		return l.pods[p.name]
+// walked makes a connection in the walk.
+func walked(w *walk.Walker, from, to party, proto packet.Proto, port, srcPort uint16) *pairTest {
+	w.Reset()
+	p := &pairTest{name: fmt.Sprintf("%s to %s %s/%d", from.name, to.name, proto, port)}
+	p.want = w.Connect(walk.Request{From: from.at, Dst: to.addr, Proto: proto, SrcPort: srcPort, DstPort: port})
+	p.try = lab.Try{From: host.Port{Host: from.at.Host, Link: from.at.Link}, Dst: to.addr, Proto: proto, SrcPort: srcPort, DstPort: port}
+	if from.at.Link != "" {
+		p.try.Src = from.addr
 	}
-	return l.hosts[p.at.Host]
+	return p
+}
+
+// openAll makes the connections in the kernel, several at a time.
+func openAll(t *testing.T, l *lab.Lab, list []*pairTest) {
+	t.Helper()
+	work := make(chan *pairTest)
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			for p := range work {
+				c, got, err := l.Open(p.try)
+				if err != nil {
+					t.Error(err)
+				}
+				c.Close()
+				p.got = got
+			}
+		})
+	}
+	for _, p := range list {
+		work <- p
+	}
+	close(work)
+	wg.Wait()
 }

@@ -55,6 +55,69 @@ func FlushConnections(ns *netns.NS) error {
 	return err
 }
 
+// Age makes the namespace's connections as old as if the time had passed: those
+// that would have expired are deleted, and the others expire so much earlier.
+func Age(ns *netns.NS, seconds int) error {
+	list, err := Connections(ns, packet.IPv4)
+	if err != nil {
+		return err
+	}
+	var script strings.Builder
+	for _, c := range list {
+		switch {
+		case c.Orig.Dst == FillerAddr:
+			continue
+		case c.Timeout <= seconds:
+			fmt.Fprintf(&script, "-D %s\n", c.Orig.options(c.Proto))
+		default:
+			fmt.Fprintf(&script, "-U %s -t %d\n", c.Orig.options(c.Proto), c.Timeout-seconds)
+		}
+	}
+	if script.Len() == 0 {
+		return nil
+	}
+	_, err = ns.Run(script.String(), "conntrack", "-R", "-")
+	return err
+}
+
+// options names a tuple as the options of conntrack do.
+func (t *Tuple) options(p packet.Proto) string {
+	text := fmt.Sprintf("-p %d -s %s -d %s", p, t.Src, t.Dst)
+	switch {
+	case p == packet.ProtoICMP:
+		text += fmt.Sprintf(" --icmp-type %d --icmp-code %d --icmp-id %d", t.Type, t.Code, t.SrcPort)
+	case p.HasPorts():
+		text += fmt.Sprintf(" --sport %d --dport %d", t.SrcPort, t.DstPort)
+	}
+	return text
+}
+
+// Fill leaves the namespace room for only so many connections, by adding others
+// that do not expire: the size of the table itself belongs to the whole machine.
+func Fill(ns *netns.NS, room int) error {
+	text, err := ns.Run("", "cat", "/proc/sys/net/netfilter/nf_conntrack_max")
+	if err != nil {
+		return err
+	}
+	limit, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		return err
+	}
+	var script strings.Builder
+	for i := range limit - room {
+		fmt.Fprintf(&script, "-I -p tcp -s 240.%d.%d.1 -d %s --sport 1 --dport %d --state ESTABLISHED -t 100000 -u ASSURED,SEEN_REPLY\n",
+			i>>24, i>>16&255, FillerAddr, i&0xffff)
+	}
+	if script.Len() == 0 {
+		return nil
+	}
+	_, err = ns.Run(script.String(), "conntrack", "-R", "-")
+	return err
+}
+
+// FillerAddr is the destination of the connections that Fill adds.
+var FillerAddr = netip.MustParseAddr("240.255.255.254")
+
 // ParseConn reads one line of conntrack -L.
 func ParseConn(line string) (Conn, error) {
 	words := strings.Fields(line)

@@ -30,6 +30,42 @@ func ApplyRuleset(ns *netns.NS, r *nf.Ruleset) error {
 	return nil
 }
 
+// ReplaceRuleset replaces the rule set that ApplyRuleset loaded; connections
+// stay. Each kind of table changes at once; between them, and between them and
+// the IP sets, there is a moment of neither.
+func ReplaceRuleset(ns *netns.NS, old, r *nf.Ruleset) error {
+	for _, s := range old.IPSets {
+		if _, err := ns.Run("", "ipset", "flush", string(s.Name)); err != nil {
+			return err
+		}
+	}
+	if len(r.IPSets) > 0 {
+		if _, err := ns.Run(string(ipset.Write(r.IPSets)), "ipset", "restore", "-exist"); err != nil {
+			return err
+		}
+	}
+	drop := ""
+	for _, t := range old.Tables {
+		if t.Backend == nf.NFTables {
+			drop += fmt.Sprintf("delete table %s %s\n", t.Family, t.Name)
+		}
+	}
+	for _, group := range runs(r.Tables) {
+		text, err := Text(group)
+		if err != nil {
+			return err
+		}
+		if group[0].Backend == nf.NFTables {
+			text, drop = drop+text, ""
+		}
+		tool := tools(group[0]).restore
+		if _, err := ns.Run(text, tool[0], tool[1:]...); err != nil {
+			return fmt.Errorf("replace %s tables: %w", group[0].Backend, err)
+		}
+	}
+	return nil
+}
+
 // runs cuts the tables into groups that one tool loads at once.
 func runs(tables []nf.Table) [][]nf.Table {
 	var out [][]nf.Table

@@ -20,6 +20,16 @@ type Result struct {
 	Failed   int          `json:"failed"`
 	Steps    []StepResult `json:"steps"`
 	Notes    []string     `json:"notes,omitempty"`
+	// Kernel is the comparison with the kernel, if there was one.
+	Kernel *Comparison `json:"kernel,omitempty"`
+}
+
+// Comparison is how the kernel's answers and connection tables compare with the
+// simulator's, over all steps.
+type Comparison struct {
+	Answers     int      `json:"answers"`
+	Entries     int      `json:"entries"`
+	Differences []string `json:"differences"`
 }
 
 // StepResult is what became of a step. Verdict is empty where no packet was
@@ -45,8 +55,11 @@ type StepResult struct {
 	Notes    []string `json:"notes,omitempty"`
 }
 
-// OK reports whether every expectation was met.
-func (r *Result) OK() bool { return r.Failed == 0 }
+// OK reports whether every expectation was met, and the kernel agrees if it was
+// asked.
+func (r *Result) OK() bool {
+	return r.Failed == 0 && (r.Kernel == nil || len(r.Kernel.Differences) == 0)
+}
 
 // WriteJSON writes the result as tortie.replay/v1, indented, and a newline.
 func (r *Result) WriteJSON(w io.Writer) error {
@@ -68,7 +81,16 @@ func (r *Result) WriteText(w io.Writer) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "%s: %d expectations met, %d not\n", r.Scenario, r.Passed, r.Failed)
+	if _, err := fmt.Fprintf(w, "%s: %d expectations met, %d not\n", r.Scenario, r.Passed, r.Failed); err != nil || r.Kernel == nil {
+		return err
+	}
+	for _, d := range r.Kernel.Differences {
+		if _, err := fmt.Fprintf(w, "kernel: %s\n", d); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "kernel: %d answers and %d entries of connection tables compared, %d differences\n",
+		r.Kernel.Answers, r.Kernel.Entries, len(r.Kernel.Differences))
 	return err
 }
 

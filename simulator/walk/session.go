@@ -51,6 +51,9 @@ func (s *Session) Arrived() (End, packet.Packet, bool) {
 	return s.d.at, s.d.peer, s.d.at.Host != ""
 }
 
+// From is who began.
+func (s *Session) From() End { return s.req.From }
+
 // First is the first packet as the beginner sent it.
 func (s *Session) First() packet.Packet { return s.d.first }
 
@@ -61,8 +64,12 @@ func (s *Session) Send() trace.Connection {
 		if !d.request(s.segment(packet.ACK|packet.PSH, clientData)) {
 			return
 		}
-		if d.reply(s.answer(packet.ACK|packet.PSH, serverData, clientData)) {
-			s.client, s.server = s.client+clientData, s.server+serverData
+		if !d.reply(s.answer(packet.ACK|packet.PSH, serverData, clientData)) {
+			return
+		}
+		s.client, s.server = s.client+clientData, s.server+serverData
+		if d.first.Proto == packet.ProtoTCP {
+			d.request(s.segment(packet.ACK, 0))
 		}
 	})
 }

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+
+	"tortie/dataplane/netns"
+	"tortie/simulator/scenario"
+)
+
+// The examples' scenarios, in the simulator and between network namespaces with
+// the same rules in the real kernel.
+func TestReplay_ExamplesInTheKernel(t *testing.T) {
+	netns.Require(t, "nft", "iptables-legacy-restore", "ipset", "ip", "conntrack")
+	answers, entries := 0, 0
+	for _, file := range exampleScenarios(t) {
+		for _, dataplane := range []string{"iptables", "nftables"} {
+			t.Run(file+" "+dataplane, func(t *testing.T) {
+				out, errs, code := tortie(t, "replay", file, "--dataplane", dataplane, "--kernel", "-o", "json")
+				if code != exitFine {
+					t.Fatalf("exit %d\n%s%s", code, out, errs)
+				}
+				var got scenario.Result
+				if err := json.Unmarshal([]byte(out), &got); err != nil {
+					t.Fatal(err)
+				}
+				answers, entries = answers+got.Kernel.Answers, entries+got.Kernel.Entries
+			})
+		}
+	}
+	t.Logf("%d answers and %d entries of connection tables compared, 0 differences", answers, entries)
+}

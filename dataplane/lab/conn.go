@@ -1,0 +1,238 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/packet"
+)
+
+// Answer is what a connection met.
+type Answer uint8
+
+// The answers. The zero value is none.
+const (
+	Answered Answer = iota + 1
+	Refused         // by a reset or an ICMP error
+	Silence
+)
+
+// String returns the answer in lower case.
+func (a Answer) String() string {
+	switch a {
+	case Answered:
+		return "answered"
+	case Refused:
+		return "refused"
+	case Silence:
+		return "silence"
+	}
+	return "answer?"
+}
+
+// Try is a connection to open. From is a link of a node for whatever sits behind
+// it, and a process of the node when the link is empty.
+type Try struct {
+	From    host.Port
+	Src     netip.Addr // invalid: the kernel chooses
+	Dst     netip.Addr
+	Proto   packet.Proto
+	SrcPort uint16 // of ICMP the identifier
+	DstPort uint16
+}
+
+// Conn is a connection, open or not.
+type Conn struct {
+	lab  *Lab
+	try  Try
+	id   uint32
+	sent uint32
+	c    net.Conn
+	// late says that a message was lost: what follows may have to wait until TCP
+	// sends it again.
+	late bool
+}
+
+// How long answers may take; behind a lost message TCP waits before it tries
+// again.
+const (
+	patience     = 600 * time.Millisecond
+	longPatience = 6 * time.Second
+)
+
+var lastConn atomic.Uint32
+
+// Open opens a connection and exchanges a first message.
+func (l *Lab) Open(t Try) (*Conn, Answer, error) {
+	ns := l.behind[t.From]
+	if t.From.Link == "" {
+		ns = l.hosts[t.From.Host]
+	}
+	if ns == nil {
+		return nil, 0, fmt.Errorf("nothing sits behind %s of %s", t.From.Link, t.From.Host)
+	}
+	k := &Conn{lab: l, try: t, id: lastConn.Add(1)}
+	var answer Answer
+	err := ns.Do(func() error {
+		if t.Proto == packet.ProtoICMP {
+			var err error
+			answer, err = ping(t)
+			return err
+		}
+		err := k.dial()
+		if errors.Is(err, errNotDialled) {
+			return err
+		}
+		answer = answerOf(err)
+		return nil
+	})
+	if err == nil && k.c != nil {
+		answer = k.Send()
+		if answer != Answered {
+			k.abandon()
+		}
+	}
+	return k, answer, err
+}
+
+var errNotDialled = errors.New("the lab opens TCP, UDP and ICMP only")
+
+func (k *Conn) dial() error {
+	t := &k.try
+	d := net.Dialer{Timeout: patience, Control: reuse}
+	to := netip.AddrPortFrom(t.Dst, t.DstPort).String()
+	network := "tcp4"
+	switch t.Proto {
+	case packet.ProtoTCP:
+		d.LocalAddr = &net.TCPAddr{IP: ipOf(t.Src), Port: int(t.SrcPort)}
+	case packet.ProtoUDP:
+		network = "udp4"
+		d.LocalAddr = &net.UDPAddr{IP: ipOf(t.Src), Port: int(t.SrcPort)}
+	default:
+		return fmt.Errorf("%s: %w", t.Proto, errNotDialled)
+	}
+	c, err := d.Dial(network, to)
+	if err == nil {
+		k.c = c
+		k.lab.servers.keep(c)
+	}
+	return err
+}
+
+// answerOf reads an error of the kernel: EPERM is a packet that the node's own
+// rules dropped, which a program elsewhere would call silence.
+func answerOf(err error) Answer {
+	switch {
+	case err == nil:
+		return Answered
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EHOSTUNREACH),
+		errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EACCES):
+		return Refused
+	}
+	return Silence
+}
+
+// Try is what was asked for.
+func (k *Conn) Try() Try { return k.try }
+
+// IsOpen reports whether the connection stands.
+func (k *Conn) IsOpen() bool { return k != nil && k.c != nil }
+
+// Waits reports whether TCP still tries to deliver a message that was lost.
+func (k *Conn) Waits() bool { return k.IsOpen() && k.late }
+
+// Send sends a message and waits until it comes back.
+func (k *Conn) Send() Answer {
+	if !k.IsOpen() {
+		return Silence
+	}
+	k.sent++
+	m := newMessage(k.id, k.sent)
+	if _, err := k.c.Write(m[:]); err != nil {
+		return answerOf(err)
+	}
+	return k.await(m)
+}
+
+// Reply makes the far end send a message.
+func (k *Conn) Reply() Answer {
+	w := k.lab.servers.find(k.id)
+	if !k.IsOpen() || w == nil {
+		return Silence
+	}
+	k.sent++
+	m := newMessage(k.id, k.sent)
+	if _, err := w.Write(m[:]); err != nil {
+		return answerOf(err)
+	}
+	return k.await(m)
+}
+
+// await reads until the message arrives.
+func (k *Conn) await(want message) Answer {
+	wait := patience
+	if k.late {
+		wait = longPatience
+	}
+	k.c.SetReadDeadline(time.Now().Add(wait))
+	var m message
+	for have := 0; ; {
+		n, err := k.c.Read(m[have:])
+		if err != nil {
+			k.late = k.late || errors.Is(err, os.ErrDeadlineExceeded) && k.try.Proto == packet.ProtoTCP
+			return answerOf(err)
+		}
+		if have += n; have < len(m) {
+			continue
+		}
+		if m == want {
+			k.late = false
+			return Answered
+		}
+		have = 0
+	}
+}
+
+// Close ends the connection in order.
+func (k *Conn) Close() {
+	if k.IsOpen() {
+		k.c.Close()
+		k.c = nil
+	}
+}
+
+// Reset ends a TCP connection by a reset.
+func (k *Conn) Reset() {
+	if t, ok := k.c.(*net.TCPConn); ok {
+		t.SetLinger(0)
+	}
+	k.Close()
+}
+
+// abandon gives a connection up that never stood.
+func (k *Conn) abandon() { k.Close() }
+
+func ipOf(a netip.Addr) net.IP {
+	if !a.IsValid() {
+		return nil
+	}
+	return a.AsSlice()
+}
+
+func reuse(_, _ string, c syscall.RawConn) error {
+	var err error
+	cerr := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
+	if err != nil {
+		return err
+	}
+	return cerr
+}

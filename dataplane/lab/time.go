@@ -1,0 +1,60 @@
+package lab
+
+import (
+	"time"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/kernel"
+	"tortie/dataplane/packet"
+)
+
+// Limit leaves every node room for only so many connections.
+func (l *Lab) Limit(room int) error {
+	l.room = room
+	for _, ns := range l.hosts {
+		if err := kernel.Fill(ns, room); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Idle makes every node's connections older.
+func (l *Lab) Idle(d time.Duration) error {
+	for _, ns := range l.hosts {
+		if err := kernel.Age(ns, int(d/time.Second)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forget empties a node's connection table, or all when the name is empty.
+func (l *Lab) Forget(name host.Name) error {
+	for n, ns := range l.hosts {
+		if name != "" && name != n {
+			continue
+		}
+		if err := kernel.FlushConnections(ns); err != nil {
+			return err
+		}
+		if l.room > 0 {
+			if err := kernel.Fill(ns, l.room); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Connections reads a node's connection table, without what Limit put there.
+func (l *Lab) Connections(name host.Name) ([]kernel.Conn, error) {
+	list, err := kernel.Connections(l.hosts[name], packet.IPv4)
+	kept := list[:0]
+	for _, c := range list {
+		if c.Orig.Dst != kernel.FillerAddr {
+			kept = append(kept, c)
+		}
+	}
+	return kept, err
+}
