@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 
 	"tortie/dataplane/host"
 	"tortie/dataplane/lab"
@@ -130,70 +128,4 @@ func (p *performance) open(s *rehearsed) error {
 		p.differ("%s: the simulator allows %d of %d connections, the kernel %d", s.where, s.allowed, len(s.tries), allowed)
 	}
 	return nil
-}
-
-// settle is how long the kernel may take until its last packets have gone.
-const settle = 1500 * time.Millisecond
-
-// compareEntries compares every node's connection table. Of many connections,
-// which ones found room is chance: then only their number counts.
-func (p *performance) compareEntries(s *rehearsed) error {
-	for i := range s.fleet.Hosts {
-		name := s.fleet.Hosts[i].Name
-		want := p.settled(s.entries[name])
-		var got []string
-		for end := time.Now().Add(settle); ; time.Sleep(50 * time.Millisecond) {
-			list, err := p.lab.Connections(name)
-			if err != nil {
-				return err
-			}
-			got = nil
-			for i := range list {
-				got = append(got, kernelEntry(&list[i]))
-			}
-			slices.Sort(got)
-			got = p.settled(got)
-			if slices.Equal(want, got) || time.Now().After(end) {
-				break
-			}
-		}
-		p.out.Entries += len(want)
-		if len(s.tries) > 1 && len(want) == len(got) {
-			continue
-		}
-		if d := missing(want, got); d != "" {
-			p.differ("%s: only in the simulator's table of %s: %s", s.where, name, d)
-		}
-		if d := missing(got, want); d != "" {
-			p.differ("%s: only in the kernel's table of %s: %s", s.where, name, d)
-		}
-	}
-	return nil
-}
-
-// settled leaves out connections whose last message was lost: TCP sends it again
-// whenever it likes.
-func (p *performance) settled(entries []string) []string {
-	out := slices.Clone(entries)
-	for _, c := range p.sessions {
-		if t := c.Try(); c.Waits() {
-			tuple := fmt.Sprintf(" %s:%d>%s:%d ", t.Src, t.SrcPort, t.Dst, t.DstPort)
-			out = slices.DeleteFunc(out, func(e string) bool { return strings.Contains(e, tuple) })
-		}
-	}
-	return out
-}
-
-// missing lists what of a is not in b, at most five.
-func missing(a, b []string) string {
-	var out []string
-	for _, e := range a {
-		if !slices.Contains(b, e) {
-			out = append(out, e)
-		}
-	}
-	if n := len(out); n > 5 {
-		out = append(out[:5], fmt.Sprintf("and %d more", n-5))
-	}
-	return strings.Join(out, "; ")
 }

@@ -43,6 +43,8 @@ type rehearsed struct {
 	verdict    trace.Verdict
 	allowed    int
 	entries    map[host.Name][]string
+	// free are the entries whose translated port the kernel draws at random.
+	free map[host.Name][]string
 }
 
 // watch is scenario.World.Watch.
@@ -50,7 +52,8 @@ func (r *rehearsal) watch(script *scenario.Scenario) func(*scenario.Player, int,
 	return func(p *scenario.Player, i int, got *scenario.StepResult) error {
 		s := &script.Steps[i]
 		one := rehearsed{where: fmt.Sprintf("step %d (%s)", i+1, s.Text), action: s.Action, connection: s.Connection, fleet: p.Fleet,
-			open: s.Open, idle: s.Idle, forget: s.Forget, verdict: got.Verdict, allowed: got.Allowed, entries: entriesOf(p)}
+			open: s.Open, idle: s.Idle, forget: s.Forget, verdict: got.Verdict, allowed: got.Allowed}
+		one.entries, one.free = entriesOf(p)
 		for _, session := range p.Opened {
 			one.tries = append(one.tries, r.try(session, p, s.Open))
 		}
@@ -102,21 +105,26 @@ func (r *rehearsal) meet(f *host.Fleet, o lab.Outside) {
 	}
 }
 
-// entriesOf are the connections that each node remembers.
-func entriesOf(p *scenario.Player) map[host.Name][]string {
-	out := map[host.Name][]string{}
+// entriesOf are the connections that each node remembers, and those of them with
+// a port drawn at random.
+func entriesOf(p *scenario.Player) (out, free map[host.Name][]string) {
+	out, free = map[host.Name][]string{}, map[host.Name][]string{}
 	for i := range p.Fleet.Hosts {
 		name := p.Fleet.Hosts[i].Name
 		list := []string{}
 		for _, c := range p.Walker.Conntrack(name).List(p.Walker.Now()) {
-			if c.Tuples[conntrack.Original].Src.Is4() {
-				list = append(list, entryOf(c))
+			if !c.Tuples[conntrack.Original].Src.Is4() {
+				continue
+			}
+			list = append(list, entryOf(c))
+			if c.FreePort {
+				free[name] = append(free[name], entryOf(c))
 			}
 		}
 		slices.Sort(list)
 		out[name] = list
 	}
-	return out
+	return out, free
 }
 
 // entryOf describes a connection so that the kernel's can be compared.
