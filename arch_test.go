@@ -35,6 +35,8 @@ compiler/selector    <- compiler/diag
 compiler/calico      <- compiler/diag compiler/yamlpos compiler/selector
 compiler/cluster     <- compiler/diag compiler/yamlpos compiler/selector compiler/calico
 compiler/check       <- compiler/diag compiler/yamlpos compiler/calico compiler/cluster compiler/selector
+compiler/intent      <- compiler/diag compiler/yamlpos compiler/selector dataplane/packet
+compiler/lower       <- compiler/diag compiler/intent compiler/calico compiler/cluster compiler/selector compiler/yamlpos dataplane/packet
 compiler/resolve     <- compiler/diag compiler/calico compiler/cluster compiler/selector dataplane/packet
 compiler/felix       <- compiler/resolve dataplane/packet dataplane/nf
 compiler/kubeproxy   <- compiler/cluster dataplane/packet dataplane/nf

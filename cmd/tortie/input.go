@@ -11,7 +11,9 @@ import (
 
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
+	"tortie/compiler/intent"
 	"tortie/compiler/link"
+	"tortie/compiler/lower"
 	"tortie/compiler/resolve"
 	"tortie/dataplane/dump"
 	"tortie/dataplane/host"
@@ -52,6 +54,8 @@ type loaded struct {
 	linker   *link.Linker
 	findings diag.List
 	texts    map[string][]byte
+	// compiled is what the intents in the input became; nil without any.
+	compiled *lower.Output
 }
 
 // source yields the text of an input file for excerpts.
@@ -83,11 +87,16 @@ func (in *inputFlags) readObjects(cmd *cobra.Command, l *loaded) error {
 	for _, f := range files {
 		l.texts[f.Name] = f.Data
 	}
+	opt := cluster.Options{Lenient: in.lenient, Stored: in.stored}
 	var findings diag.List
-	l.snapshot, findings = cluster.Read(files, cluster.Options{Lenient: in.lenient, Stored: in.stored})
-	l.findings = append(l.findings, findings...)
+	l.snapshot, findings = cluster.Read(files, opt)
+	findings = l.addIntents(files, opt, findings)
+	l.findings = append(l.findings, withoutOn(findings, l.snapshot)...)
 	if in.verbose {
 		for _, o := range l.snapshot.Others {
+			if intent.IsIntent(o.Node) {
+				continue
+			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s %s is left alone\n", o.Span(), o.APIVersion, o.Kind)
 		}
 	}
@@ -188,6 +197,7 @@ func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded, only func(*link.L
 			return nil, usageError("%v", err)
 		}
 		fleet = f
+		l.nameIntents(fleet)
 	}
 	for _, d := range in.nodeDumps {
 		state, findings, err := readDump(d, l.texts)

@@ -69,7 +69,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newTrace(), newReplay(), newRender())
+	root.AddCommand(newCompile(), newTrace(), newReplay(), newRender())
 	root.AddCommand(newValidate(), newExplain())
 	return root
 }

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"tortie/compiler/lower"
+
+	"github.com/spf13/cobra"
+)
+
+// compileFlags are the flags of tortie compile.
+type compileFlags struct {
+	input     inputFlags
+	output    string
+	outputDir string
+	explain   bool
+}
+
+func newCompile() *cobra.Command {
+	c := &compileFlags{}
+	cmd := &cobra.Command{
+		Use:   "compile -f INTENT… [-f CLUSTER…]",
+		Short: "Compile intent to Calico's objects",
+		Long: `Compile documents of kind Intent to the Calico objects that enforce them:
+tiers, policies, network sets. Objects of a cluster in the input are not written;
+they tell the compiler which tiers, networks and host endpoints there are.
+
+Exit code 0: compiled; 1: the intent has errors; 2: the input cannot be read.`,
+		Example: "  tortie compile -f intent.yaml\n" +
+			"  tortie compile -f intents/ -f cluster/ --output-dir policies/\n" +
+			"  tortie compile -f intent.yaml --explain",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&c.input.filenames, "filename", "f", nil, "file or folder of intents and of the cluster's objects, or - for standard input (repeatable)")
+	f.BoolVar(&c.input.lenient, "lenient", false, "unknown fields of the cluster's objects are warnings")
+	f.StringVarP(&c.output, "output", "o", "yaml", "yaml or json")
+	f.StringVar(&c.outputDir, "output-dir", "", "write one file per object into this folder")
+	f.BoolVar(&c.explain, "explain", false, "say which line of intent became which rule, instead of the objects")
+	return cmd
+}
+
+func (c *compileFlags) run(cmd *cobra.Command) error {
+	switch {
+	case c.output != "yaml" && c.output != "json":
+		return usageError("-o %q is neither yaml nor json", c.output)
+	case c.explain && c.outputDir != "":
+		return usageError("--explain and --output-dir exclude each other")
+	case len(c.input.filenames) == 0:
+		return usageError("no input: give -f FILE")
+	}
+	l := &loaded{texts: map[string][]byte{}}
+	if err := c.input.readObjects(cmd, l); err != nil {
+		return err
+	}
+	l.findings.Sort()
+	l.findings.WriteText(cmd.ErrOrStderr(), l.source, 50)
+	switch {
+	case l.findings.HasErrors():
+		return &exitError{exitFindings, "the input has errors; nothing was compiled"}
+	case l.compiled == nil:
+		return usageError("the input has no documents of kind Intent (apiVersion tortie.dev/v1)")
+	case c.explain:
+		return internal(l.compiled.Explain(cmd.OutOrStdout()))
+	case c.outputDir != "":
+		return c.writeDir(l.compiled)
+	case c.output == "json":
+		return internal(l.compiled.WriteJSON(cmd.OutOrStdout()))
+	}
+	return internal(l.compiled.WriteYAML(cmd.OutOrStdout()))
+}
+
+func internal(err error) error {
+	if err != nil {
+		return &exitError{exitInternal, err.Error()}
+	}
+	return nil
+}
+
+// writeDir writes one file per object. Files that are there and are not written
+// again are left alone.
+func (c *compileFlags) writeDir(o *lower.Output) error {
+	if err := os.MkdirAll(c.outputDir, 0o755); err != nil {
+		return usageError("%v", err)
+	}
+	for _, f := range o.Files() {
+		var b bytes.Buffer
+		name := f.Name
+		if c.output == "json" {
+			data, err := f.JSON()
+			if err != nil {
+				return internal(err)
+			}
+			fmt.Fprintf(&b, "%s\n", data)
+			name = name[:len(name)-len(filepath.Ext(name))] + ".json"
+		} else {
+			f.YAML(&b)
+		}
+		if err := os.WriteFile(filepath.Join(c.outputDir, name), b.Bytes(), 0o644); err != nil {
+			return usageError("%v", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
+	"tortie/compiler/intent"
+	"tortie/compiler/lower"
+	"tortie/dataplane/host"
+)
+
+// compiledName stands for the file of objects that were compiled from intents.
+const compiledName = "(compiled from intent)"
+
+// clock is today; tests set another.
+var clock = time.Now
+
+// compileIntents compiles the intents among the documents of a snapshot; nil if
+// there are none. Objects come out only when no finding is an error.
+func compileIntents(s *cluster.Snapshot) (*lower.Output, diag.List) {
+	var docs []*intent.Document
+	var diags diag.List
+	for _, o := range s.Others {
+		if !intent.IsIntent(o.Node) {
+			continue
+		}
+		d, found := intent.Parse(o.Node)
+		docs, diags = append(docs, d), append(diags, found...)
+	}
+	if len(docs) == 0 {
+		return nil, nil
+	}
+	tiers := map[string]float64{}
+	for _, t := range s.Tiers {
+		if t.Object.Spec.Order != nil {
+			tiers[t.Object.Name] = *t.Object.Spec.Order
+		}
+	}
+	p, found := intent.Link(docs, intent.Options{Tiers: tiers, Today: clock().UTC().Format(time.DateOnly)})
+	diags = append(diags, found...)
+	if diags.HasErrors() {
+		return &lower.Output{}, diags
+	}
+	out, found := lower.Compile(p, s)
+	diags = append(diags, found...)
+	return out, diags
+}
+
+// withoutOn leaves out findings about the word on where it is a field of intents.
+func withoutOn(l diag.List, s *cluster.Snapshot) diag.List {
+	meant := map[diag.Span]bool{}
+	for _, o := range s.Others {
+		if intent.IsIntent(o.Node) {
+			for _, span := range intent.Words(o.Node) {
+				meant[span] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(l, func(f diag.Finding) bool { return f.Code == "yaml/boolean-word" && meant[f.Span] })
+}
+
+// addIntents compiles the intents in the input and reads it again with the
+// objects that come of them.
+func (l *loaded) addIntents(files []cluster.File, opt cluster.Options, first diag.List) diag.List {
+	out, diags := compileIntents(l.snapshot)
+	l.findings = append(l.findings, diags...)
+	if out == nil || diags.HasErrors() {
+		return first
+	}
+	var b bytes.Buffer
+	if err := out.WriteYAML(&b); err != nil {
+		return first
+	}
+	l.compiled = out
+	l.texts[compiledName] = b.Bytes()
+	snapshot, found := cluster.Read(append(files, cluster.File{Name: compiledName, Data: b.Bytes()}), opt)
+	l.snapshot = snapshot
+	return found
+}
+
+// nameIntents gives the origins of compiled rules the place of their intent.
+func (l *loaded) nameIntents(f *host.Fleet) {
+	if l.compiled == nil {
+		return
+	}
+	for i := range f.Origins {
+		o := &f.Origins[i]
+		span, ok := l.compiled.RuleSpan(o.Kind, o.Namespace, o.Name, o.Direction, o.Rule)
+		if !ok {
+			continue
+		}
+		o.File, o.Line = span.File, span.Start.Line
+		span.Start.Col = 0
+		o.Intent = span.String()
+	}
+}

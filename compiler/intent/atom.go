@@ -1,0 +1,122 @@
+package intent
+
+import (
+	"net/netip"
+	"slices"
+
+	"tortie/compiler/selector"
+	"tortie/dataplane/packet"
+)
+
+// AtomKind says what an atom's ends are.
+type AtomKind uint8
+
+// The kinds of atoms.
+const (
+	Any AtomKind = iota + 1
+	Pods
+	Hosts
+	Nets
+	Service
+)
+
+// String returns the kind in words.
+func (k AtomKind) String() string {
+	return [...]string{"", "everything", "pods", "hosts", "networks", "a service"}[k]
+}
+
+// Atom is a party that is not made of others.
+type Atom struct {
+	Kind  AtomKind
+	Party *Party
+	Doc   *Document
+}
+
+var anyAtom = &Atom{Kind: Any, Party: &Party{Name: AnyParty}, Doc: &Document{}}
+
+func newAtom(d *Document, p *Party) *Atom {
+	a := &Atom{Kind: Pods, Party: p, Doc: d}
+	switch {
+	case p.Hosts != nil:
+		a.Kind = Hosts
+	case len(p.Nets) > 0:
+		a.Kind = Nets
+	case p.Service != "":
+		a.Kind = Service
+	}
+	return a
+}
+
+// Subject reports whether policy can be put at the atom's ends.
+func (a *Atom) Subject() bool { return a.Kind == Pods || a.Kind == Hosts }
+
+// Family is the only family of the atom's addresses, 0 if it may have both.
+func (a *Atom) Family() packet.Family {
+	if a.Kind == Nets {
+		return family(a.Party.Nets)
+	}
+	return 0
+}
+
+// Contains reports whether an address is in the nets and not in the exceptions.
+func (a *Atom) Contains(x netip.Addr) bool {
+	has := func(nets []netip.Prefix) bool {
+		return slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Contains(x) })
+	}
+	return has(a.Party.Nets) && !has(a.Party.Except)
+}
+
+// Disjoint reports whether two atoms surely never have an end in common. Only
+// pods and hosts are compared; false means "perhaps not".
+func Disjoint(a, b *Atom) bool {
+	switch {
+	case a == b:
+		return false
+	case a.Kind != b.Kind:
+		return a.Subject() && b.Subject()
+	case a.Kind == Hosts:
+		return exclude(a.Party.Hosts, b.Party.Hosts)
+	case a.Kind != Pods:
+		return false
+	}
+	p, q := a.Party, b.Party
+	if p.Namespace != "" && q.Namespace != "" && p.Namespace != q.Namespace {
+		return true
+	}
+	if len(p.Accounts) > 0 && len(q.Accounts) > 0 && !slices.ContainsFunc(p.Accounts, func(s string) bool { return slices.Contains(q.Accounts, s) }) {
+		return true
+	}
+	return exclude(p.Pods, q.Pods) || exclude(p.Namespaces, q.Namespaces)
+}
+
+// exclude reports whether two selectors surely select nothing together: they
+// demand different values of one label.
+func exclude(a, b *Selector) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	for label, va := range demands(a.Sel.Root) {
+		vb, ok := demands(b.Sel.Root)[label]
+		if ok && !slices.ContainsFunc(va, func(v string) bool { return slices.Contains(vb, v) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// demands lists labels that must have one of some values for the expression to be
+// true.
+func demands(e *selector.Expr) map[string][]string {
+	out := map[string][]string{}
+	switch e.Op {
+	case selector.Eq, selector.In:
+		out[e.Label] = e.Values
+	case selector.And:
+		for _, x := range e.Args {
+			for label, values := range demands(x) {
+				out[label] = values
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,227 @@
+package intent
+
+import (
+	"slices"
+
+	"tortie/compiler/diag"
+	"tortie/dataplane/packet"
+)
+
+// statement resolves a rule and checks it for where it stands.
+func (l *linker) statement(d *Document, r *Rule) {
+	s := Statement{Doc: d, Rule: r, From: l.parties(d, r.From), To: l.parties(d, r.To), On: l.ports(d, r.On)}
+	if len(s.From) == 0 || len(s.To) == 0 || len(r.On) > 0 && len(s.On) == 0 {
+		return // reported; half a statement would mean something else
+	}
+	l.noService(r.From, s.From)
+	switch r.Section {
+	case Normal:
+		l.normal(&s)
+	case NodePorts:
+		l.onlyHosts(r.To, s.To, r.Section)
+	case Forward:
+		l.noService(r.To, s.To)
+	case FastPath:
+		l.onlyHosts(r.To, s.To, r.Section)
+		l.fastPathPorts(&s)
+	}
+	l.families(&s)
+	l.date(&s)
+	l.repeated(&s)
+	l.program.Statements = append(l.program.Statements, s)
+}
+
+func (l *linker) normal(s *Statement) {
+	if slices.ContainsFunc(s.To, func(a *Atom) bool { return a.Kind == Service }) {
+		if len(s.On) > 0 {
+			l.report("intent/service-ports", diag.Error, s.Rule.On[0].Span, "leave on out, or name the pods behind the service",
+				"a service brings its own ports")
+		}
+		if s.Rule.Section == Normal && !slices.ContainsFunc(s.From, (*Atom).Subject) {
+			l.report("intent/no-subject", diag.Error, s.Rule.From[0].Span, "name pods or hosts that connect to the service",
+				"to a service only pods and hosts can be allowed or denied")
+		}
+	}
+	if !slices.ContainsFunc(append(slices.Clone(s.From), s.To...), (*Atom).Subject) {
+		l.report("intent/no-subject", diag.Error, s.Rule.Span, "name pods or hosts at one end",
+			"neither end is pods or hosts, so the statement would be enforced nowhere")
+	}
+}
+
+// subjects reports parties at which no policy can be put.
+func (l *linker) subjects(r Ref, atoms []*Atom) {
+	for _, a := range atoms {
+		if !a.Subject() {
+			l.report("intent/not-protectable", diag.Error, r.Span, "name pods or hosts", "party %s is %s, where no policy can be put", r.Name, a.Kind)
+			return
+		}
+	}
+}
+
+func (l *linker) onlyHosts(refs []Ref, atoms []*Atom, s Section) {
+	for _, a := range atoms {
+		if a.Kind != Hosts {
+			l.report("intent/not-hosts", diag.Error, refs[0].Span, "name a party with hosts", "%s works at hosts, and party %s is %s", s, a.Party.Name, a.Kind)
+			return
+		}
+	}
+}
+
+func (l *linker) noService(refs []Ref, atoms []*Atom) {
+	for _, a := range atoms {
+		if a.Kind == Service {
+			l.report("intent/service-end", diag.Error, refs[0].Span, "name the pods behind the service",
+				"party %s is a service, which can only stand in to of allow and deny", a.Party.Name)
+			return
+		}
+	}
+}
+
+// fastPathPorts: without numbered ports the replies could not be told apart.
+func (l *linker) fastPathPorts(s *Statement) {
+	at := s.Rule.Span
+	if len(s.On) == 0 {
+		l.report("intent/fast-path-ports", diag.Error, at, "give on: [udp/11211]", "fastPath needs ports: without them the replies cannot be told from other packets")
+		return
+	}
+	for _, t := range s.On {
+		if !t.HasPorts {
+			l.report("intent/fast-path-ports", diag.Error, s.Rule.On[0].Span, "write tcp, udp or sctp ports as numbers", "fastPath needs numbered ports")
+			return
+		}
+	}
+}
+
+// families reports a statement between networks of different families.
+func (l *linker) families(s *Statement) {
+	var from, to packet.Family
+	for i, a := range s.From {
+		if f := a.Family(); i == 0 || f == from {
+			from = f
+		} else {
+			from = 0
+		}
+	}
+	for i, a := range s.To {
+		if f := a.Family(); i == 0 || f == to {
+			to = f
+		} else {
+			to = 0
+		}
+	}
+	var on packet.Family
+	for i, t := range s.On {
+		f := t.family()
+		if i > 0 && f != on {
+			f = 0
+		}
+		on = f
+	}
+	for _, pair := range [][2]packet.Family{{from, to}, {from, on}, {to, on}} {
+		if pair[0] != 0 && pair[1] != 0 && pair[0] != pair[1] {
+			l.report("intent/families", diag.Warning, s.Rule.Span, "give networks of both families", "no packet is both %s and %s, so the statement never applies", pair[0], pair[1])
+			return
+		}
+	}
+}
+
+// family is the family that a term implies, 0 for none.
+func (t PortTerm) family() packet.Family {
+	switch t.Proto {
+	case packet.ProtoICMP:
+		return packet.IPv4
+	case packet.ProtoICMPv6:
+		return packet.IPv6
+	}
+	return 0
+}
+
+func (l *linker) date(s *Statement) {
+	if s.Rule.Until != "" && l.opt.Today != "" && s.Rule.Until < l.opt.Today {
+		l.report("intent/expired", diag.Warning, s.Rule.UntilSpan, "take the statement out, or give it a later date",
+			"the statement was for until %s; it still holds", s.Rule.Until)
+	}
+}
+
+// repeated reports a statement that an earlier one of the document already makes.
+func (l *linker) repeated(s *Statement) {
+	for i := range l.program.Statements {
+		o := &l.program.Statements[i]
+		if o.Doc == s.Doc && o.Rule.Section == s.Rule.Section && o.Rule.Deny == s.Rule.Deny &&
+			covers(o.From, s.From) && covers(o.To, s.To) && portsCover(o.On, s.On) {
+			l.diags.Add(diag.Finding{Code: "intent/duplicate", Severity: diag.Warning, Span: s.Rule.Span, Hint: "leave it out",
+				Message: "an earlier statement already says this", Related: []diag.Related{{Span: o.Rule.Span, Message: "said here"}}})
+			return
+		}
+	}
+}
+
+// covers reports whether each atom of b is one of a.
+func covers(a, b []*Atom) bool {
+	if slices.Contains(a, anyAtom) {
+		return true
+	}
+	return !slices.ContainsFunc(b, func(x *Atom) bool { return !slices.Contains(a, x) })
+}
+
+func portsCover(a, b []PortTerm) bool {
+	if len(a) == 0 {
+		return true
+	}
+	return len(b) > 0 && !slices.ContainsFunc(b, func(t PortTerm) bool { return !slices.ContainsFunc(a, t.within) })
+}
+
+// within reports whether a term is part of another.
+func (t PortTerm) within(o PortTerm) bool {
+	switch {
+	case t == o, o.Proto == 0:
+		return true
+	case t.Proto != o.Proto || o.Name != "":
+		return false
+	case o.HasPorts:
+		return t.HasPorts && t.First >= o.First && t.Last <= o.Last
+	case o.HasType:
+		return t.HasType && t.Type == o.Type && (!o.HasCode || t.HasCode && t.Code == o.Code)
+	}
+	return true
+}
+
+// unused reports parties and ports that no statement names.
+func (l *linker) unused() {
+	for _, d := range l.program.Docs {
+		if len(d.Protect)+len(d.Rules)+len(d.Guards)+len(d.Raw) == 0 {
+			continue // a document of names for others
+		}
+		for i := range d.Parties {
+			if p := &d.Parties[i]; !l.used[p] {
+				l.report("intent/unused", diag.Warning, p.Span, "leave it out", "party %s is not used", p.Name)
+			}
+		}
+		for i := range d.Ports {
+			if g := &d.Ports[i]; !l.used[g] {
+				l.report("intent/unused", diag.Warning, g.Span, "leave it out", "the list of ports %s is not used", g.Name)
+			}
+		}
+	}
+}
+
+// conflicts reports denies that an earlier allow of another document defeats.
+func (l *linker) conflicts() {
+	all := l.program.Statements
+	for i := range all {
+		for j := range all {
+			deny, allow := &all[i], &all[j]
+			if !deny.Rule.Deny || allow.Rule.Deny || j > i || deny.Doc == allow.Doc || deny.Doc.Stage != allow.Doc.Stage ||
+				deny.Rule.Section != allow.Rule.Section {
+				continue
+			}
+			if covers(allow.From, deny.From) && covers(allow.To, deny.To) && (portsCover(allow.On, deny.On) || portsCover(deny.On, allow.On)) {
+				l.diags.Add(diag.Finding{Code: "intent/defeated", Severity: diag.Warning, Span: deny.Rule.Span,
+					Hint:    "give intent " + deny.Doc.Name + " a lower order or an earlier tier",
+					Message: "an allow of intent " + allow.Doc.Name + " comes first, so this deny has no effect on what that allows",
+					Related: []diag.Related{{Span: allow.Rule.Span, Message: "allowed here"}}})
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,363 @@
+package intent
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tortie/compiler/diag"
+	"tortie/compiler/yamlpos"
+)
+
+// DefaultTier is the tier of a document that names none.
+const DefaultTier = "default"
+
+// NewTierOrder is the order of a tier that neither the intent nor the cluster
+// gives one.
+const NewTierOrder float64 = 500
+
+const defaultTierOrder float64 = 1_000_000
+
+// Program is all documents with every name resolved, in the order in which they
+// count: by tier, by order within the tier, by name.
+type Program struct {
+	Docs       []*Document
+	Tiers      []TierUse
+	Statements []Statement
+	Protects   []Protected
+	Guards     []Guarded
+	Raws       []RawRule
+}
+
+// TierUse is a tier that documents go to. Exists says that the cluster has it.
+type TierUse struct {
+	Name   string
+	Order  float64
+	Exists bool
+	Span   diag.Span
+}
+
+// Statement is a rule with its names resolved. On is nil for every packet.
+type Statement struct {
+	Doc      *Document
+	Rule     *Rule
+	From, To []*Atom
+	On       []PortTerm
+}
+
+// Protected is a party that is closed but for what is allowed.
+type Protected struct {
+	Doc     *Document
+	Protect *Protect
+	Atoms   []*Atom
+}
+
+// Guarded is a guard with its names resolved.
+type Guarded struct {
+	Doc          *Document
+	Guard        *Guard
+	Hosts, Trust []*Atom
+}
+
+// RawRule is a raw rule with its party.
+type RawRule struct {
+	Doc   *Document
+	Raw   *Raw
+	Atoms []*Atom
+}
+
+// Options say what a program is linked against. Tiers are those that the cluster
+// has, with their orders. Today ("2026-11-24") is what until is held against;
+// empty holds nothing against it.
+type Options struct {
+	Tiers map[string]float64
+	Today string
+}
+
+// Link resolves the names of all documents and checks them against each other.
+func Link(docs []*Document, opt Options) (*Program, diag.List) {
+	l := &linker{opt: opt, program: &Program{}, atoms: map[*Party][]*Atom{}, used: map[any]bool{}}
+	l.program.Docs = slices.Clone(docs)
+	l.tiers()
+	l.sortDocs()
+	l.duplicates()
+	for _, d := range l.program.Docs {
+		l.document(d)
+	}
+	l.unused()
+	l.conflicts()
+	l.diags.Sort()
+	return l.program, l.diags
+}
+
+type linker struct {
+	opt     Options
+	program *Program
+	diags   diag.List
+	atoms   map[*Party][]*Atom
+	used    map[any]bool
+}
+
+func (l *linker) report(code string, s diag.Severity, at diag.Span, hint, format string, args ...any) {
+	l.diags.Add(diag.Finding{Code: code, Severity: s, Span: at, Hint: hint, Message: fmt.Sprintf(format, args...)})
+}
+
+// tiers settles the order of every tier in use.
+func (l *linker) tiers() {
+	byName := map[string]*TierUse{}
+	given := map[string]*Document{}
+	for _, d := range l.program.Docs {
+		name := cmp.Or(d.Tier.Name, DefaultTier)
+		d.Tier.Name = name
+		u := byName[name]
+		if u == nil {
+			order, exists := l.opt.Tiers[name]
+			if !exists {
+				order = NewTierOrder
+			}
+			if name == DefaultTier {
+				order, exists = defaultTierOrder, true
+			}
+			u = &TierUse{Name: name, Order: order, Exists: exists, Span: d.Tier.Span}
+			byName[name] = u
+		}
+		if d.Tier.Order == nil {
+			continue
+		}
+		before := given[name]
+		switch {
+		case before != nil && *before.Tier.Order != *d.Tier.Order:
+			l.report("intent/tier-order", diag.Error, d.Tier.Span, "give the order once", "tier %s has order %v in intent %s and %v here",
+				name, *before.Tier.Order, before.Name, *d.Tier.Order)
+		case u.Exists && u.Order != *d.Tier.Order:
+			l.report("intent/tier-order", diag.Error, d.Tier.Span, "leave the order out", "the cluster's tier %s has order %v", name, u.Order)
+		default:
+			given[name], u.Order = d, *d.Tier.Order
+		}
+	}
+	for _, u := range byName {
+		l.program.Tiers = append(l.program.Tiers, *u)
+	}
+	slices.SortFunc(l.program.Tiers, func(a, b TierUse) int {
+		return cmp.Or(cmp.Compare(a.Order, b.Order), strings.Compare(a.Name, b.Name))
+	})
+}
+
+func (l *linker) sortDocs() {
+	rank := map[string]int{}
+	for i, t := range l.program.Tiers {
+		rank[t.Name] = i
+	}
+	slices.SortStableFunc(l.program.Docs, func(a, b *Document) int {
+		return cmp.Or(cmp.Compare(rank[a.Tier.Name], rank[b.Tier.Name]), compareOrder(a.Order, b.Order),
+			strings.Compare(a.Name, b.Name), strings.Compare(a.Span.File, b.Span.File), cmp.Compare(a.Span.Start.Line, b.Span.Start.Line))
+	})
+}
+
+func compareOrder(a, b *float64) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return 1
+	case b == nil:
+		return -1
+	}
+	return cmp.Compare(*a, *b)
+}
+
+// duplicates reports names that are given twice.
+func (l *linker) duplicates() {
+	seen := map[string]*Document{}
+	for _, d := range l.program.Docs {
+		if d.Name == "" {
+			continue
+		}
+		if first := seen[d.Name]; first != nil {
+			l.report("intent/duplicate", diag.Error, d.Span, "names of intents become names of policies; choose another",
+				"intent %s is already at %s", d.Name, first.Span)
+		}
+		seen[d.Name] = d
+	}
+}
+
+// document resolves one document.
+func (l *linker) document(d *Document) {
+	for i := range d.Protect {
+		one := &d.Protect[i]
+		p := Protected{Doc: d, Protect: one, Atoms: l.party(d, one.Party)}
+		l.subjects(one.Party, p.Atoms)
+		l.program.Protects = append(l.program.Protects, p)
+	}
+	for i := range d.Rules {
+		l.statement(d, &d.Rules[i])
+	}
+	for i := range d.Guards {
+		g := &d.Guards[i]
+		out := Guarded{Doc: d, Guard: g, Hosts: l.parties(d, g.Hosts), Trust: l.parties(d, g.Trust)}
+		l.onlyHosts(g.Hosts, out.Hosts, g.Section)
+		l.noService(g.Trust, out.Trust)
+		l.program.Guards = append(l.program.Guards, out)
+	}
+	for i := range d.Raw {
+		r := &d.Raw[i]
+		atoms := l.party(d, r.Party)
+		l.subjects(r.Party, atoms)
+		l.program.Raws = append(l.program.Raws, RawRule{Doc: d, Raw: r, Atoms: atoms})
+	}
+	for i := range d.Guarantees {
+		g := &d.Guarantees[i]
+		l.parties(d, g.Rule.From)
+		l.parties(d, g.Rule.To)
+		l.ports(d, g.Rule.On)
+	}
+}
+
+func (l *linker) parties(d *Document, refs []Ref) []*Atom {
+	var out []*Atom
+	for _, r := range refs {
+		for _, a := range l.party(d, r) {
+			if !slices.Contains(out, a) {
+				out = append(out, a)
+			}
+		}
+	}
+	return out
+}
+
+// party returns what a name stands for; an unknown one is reported.
+func (l *linker) party(d *Document, r Ref) []*Atom {
+	if r.Name == AnyParty {
+		return []*Atom{anyAtom}
+	}
+	owner, p := l.find(d, r)
+	if p == nil {
+		return nil
+	}
+	return l.expand(owner, p, nil)
+}
+
+// find looks a party up: in the document, as intent.party, in the other documents.
+func (l *linker) find(d *Document, r Ref) (*Document, *Party) {
+	if intent, name, ok := strings.Cut(r.Name, "."); ok {
+		for _, o := range l.program.Docs {
+			if p := o.party(name); o.Name == intent && p != nil {
+				l.used[p] = true
+				return o, p
+			}
+		}
+	} else if p := d.party(r.Name); p != nil {
+		l.used[p] = true
+		return d, p
+	}
+	var owners []*Document
+	var names []string
+	for _, o := range l.program.Docs {
+		if o.party(r.Name) != nil {
+			owners = append(owners, o)
+		}
+		for _, p := range o.Parties {
+			names = append(names, p.Name)
+		}
+	}
+	switch len(owners) {
+	case 1:
+		p := owners[0].party(r.Name)
+		l.used[p] = true
+		return owners[0], p
+	case 0:
+		hint := "give it under parties, or write any"
+		if near := yamlpos.Nearest(r.Name, append(names, AnyParty)); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		l.report("intent/unknown-party", diag.Error, r.Span, hint, "no party is called %q", r.Name)
+	default:
+		l.report("intent/ambiguous-party", diag.Error, r.Span, "write "+owners[0].Name+"."+r.Name+" or "+owners[1].Name+"."+r.Name,
+			"party %q is given by more than one intent", r.Name)
+	}
+	return nil, nil
+}
+
+func (d *Document) party(name string) *Party {
+	for i := range d.Parties {
+		if d.Parties[i].Name == name {
+			return &d.Parties[i]
+		}
+	}
+	return nil
+}
+
+// expand turns a party into atoms; within is the way here through anyOf.
+func (l *linker) expand(d *Document, p *Party, within []*Party) []*Atom {
+	if out, ok := l.atoms[p]; ok {
+		return out
+	}
+	if len(p.AnyOf) == 0 {
+		l.atoms[p] = []*Atom{newAtom(d, p)}
+		return l.atoms[p]
+	}
+	var out []*Atom
+	for _, r := range p.AnyOf {
+		if r.Name == AnyParty {
+			out = append(out, anyAtom)
+			continue
+		}
+		owner, q := l.find(d, r)
+		switch {
+		case q == nil:
+			continue
+		case q == p || slices.Contains(within, q):
+			l.report("intent/circular-party", diag.Error, r.Span, "leave it out", "party %s contains itself", q.Name)
+			continue
+		}
+		for _, a := range l.expand(owner, q, append(slices.Clip(within), p)) {
+			if !slices.Contains(out, a) {
+				out = append(out, a)
+			}
+		}
+	}
+	l.atoms[p] = out
+	return out
+}
+
+// ports resolves a list of ports; nil stands for every packet.
+func (l *linker) ports(d *Document, refs []PortRef) []PortTerm {
+	var out []PortTerm
+	for _, r := range refs {
+		if len(r.Terms) > 0 {
+			out = append(out, r.Terms...)
+			continue
+		}
+		if g := l.portGroup(d, r); g != nil {
+			for _, t := range g.Terms {
+				if len(t.Terms) == 0 {
+					l.report("intent/nested-ports", diag.Error, t.Span, "write the ports out", "a list of ports cannot name another list (%q)", t.Text)
+				}
+				out = append(out, t.Terms...)
+			}
+		}
+	}
+	return out
+}
+
+func (l *linker) portGroup(d *Document, r PortRef) *PortGroup {
+	docs := append([]*Document{d}, l.program.Docs...)
+	var names []string
+	for _, o := range docs {
+		for i := range o.Ports {
+			g := &o.Ports[i]
+			names = append(names, g.Name)
+			if g.Name == r.Text || o.Name+"."+g.Name == r.Text {
+				l.used[g] = true
+				return g
+			}
+		}
+	}
+	hint := "give it under ports, or write tcp/80"
+	if near := yamlpos.Nearest(r.Text, names); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	l.report("intent/unknown-ports", diag.Error, r.Span, hint, "no list of ports is called %q", r.Text)
+	return nil
+}

@@ -1,0 +1,221 @@
+package lower
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
+	"tortie/compiler/intent"
+)
+
+// Compile turns a program into objects. The snapshot may be nil.
+func Compile(p *intent.Program, s *cluster.Snapshot) (*Output, diag.List) {
+	c := &compiler{program: p, facts: factsOf(s), out: &Output{}, names: map[string]*intent.Atom{}, sets: map[string]bool{}}
+	for _, t := range p.Tiers {
+		if !t.Exists {
+			c.out.Tiers = append(c.out.Tiers, Tier{t.Name, t.Order})
+		}
+	}
+	for _, stage := range []bool{false, true} {
+		for i, t := range p.Tiers {
+			u := &unit{compiler: c, tier: t, later: p.Tiers[i:], stage: stage}
+			u.compile()
+		}
+	}
+	c.out.sort()
+	c.diags.Sort()
+	return c.out, c.diags
+}
+
+type compiler struct {
+	program *intent.Program
+	facts   facts
+	out     *Output
+	diags   diag.List
+	names   map[string]*intent.Atom
+	sets    map[string]bool
+}
+
+// facts are what the compiler takes from a snapshot.
+type facts struct {
+	known bool
+	// nets are the addresses of pods and nodes.
+	nets []netip.Prefix
+	// open are the tiers that pass what none of their policies decides.
+	open map[string]bool
+	heps []hep
+}
+
+// unit is the policies of one tier, enforced or staged.
+type unit struct {
+	*compiler
+	tier  intent.TierUse
+	later []intent.TierUse // this tier and those behind it
+	stage bool
+	parts []*part
+}
+
+// part is what one document says about one atom.
+type part struct {
+	doc         *intent.Document
+	rank        int
+	atom        *intent.Atom
+	raw         [2][]Rule // by direction: in, out
+	deny, allow [2][]Rule
+	protect     [2]*intent.Protect
+}
+
+var directions = [2]intent.Direction{intent.In, intent.Out}
+
+func (u *unit) compile() {
+	rank := 0
+	for _, d := range u.program.Docs {
+		if !u.has(d) {
+			continue
+		}
+		u.document(d, rank)
+		u.fastPath(d, rank)
+		rank++
+	}
+	u.normal()
+	u.guards(intent.NodePorts)
+	u.guards(intent.Forward)
+}
+
+func (u *unit) has(d *intent.Document) bool { return d.Tier.Name == u.tier.Name && d.Stage == u.stage }
+
+// document collects what a document says of its subjects in normal policy.
+func (u *unit) document(d *intent.Document, rank int) {
+	for i := range u.program.Protects {
+		p := &u.program.Protects[i]
+		if p.Doc != d {
+			continue
+		}
+		for _, a := range p.Atoms {
+			pt := u.part(d, rank, a)
+			if p.Protect.In {
+				pt.protect[0] = p.Protect
+			}
+			if p.Protect.Out {
+				pt.protect[1] = p.Protect
+			}
+		}
+	}
+	for i := range u.program.Statements {
+		s := &u.program.Statements[i]
+		if s.Doc == d && s.Rule.Section == intent.Normal {
+			u.statement(s, rank)
+		}
+	}
+	for i := range u.program.Raws {
+		if r := &u.program.Raws[i]; r.Doc == d {
+			u.rawRule(r, rank)
+		}
+	}
+}
+
+func (u *unit) rawRule(r *intent.RawRule, rank int) {
+	dir := 1
+	if r.Raw.In {
+		dir = 0
+	}
+	for _, a := range r.Atoms {
+		pt := u.part(r.Doc, rank, a)
+		pt.raw[dir] = append(pt.raw[dir], Rule{Raw: r.Raw.Rule, Span: r.Raw.Span, Why: "carried through as written"})
+	}
+}
+
+func (u *unit) part(d *intent.Document, rank int, a *intent.Atom) *part {
+	for _, p := range u.parts {
+		if p.doc == d && p.atom == a {
+			return p
+		}
+	}
+	p := &part{doc: d, rank: rank, atom: a}
+	u.parts = append(u.parts, p)
+	return p
+}
+
+// statement adds the rules of a statement at each of its subjects.
+func (u *unit) statement(s *intent.Statement, rank int) {
+	for dir, subjects := range [2][]*intent.Atom{s.To, s.From} {
+		peers := s.From
+		if dir == 1 {
+			peers = s.To
+			if s.Rule.Deny {
+				// A pod refuses by itself; its peers need not.
+				peers = slices.DeleteFunc(slices.Clone(peers), func(a *intent.Atom) bool { return a.Kind == intent.Pods })
+			}
+		}
+		for _, a := range subjects {
+			if !a.Subject() || len(peers) == 0 || !s.Rule.Deny && !u.matters(a, dir) {
+				continue
+			}
+			pt := u.part(s.Doc, rank, a)
+			rules := u.rules(s, a, peers, directions[dir])
+			if s.Rule.Deny {
+				pt.deny[dir] = appendNew(pt.deny[dir], rules...)
+			} else {
+				pt.allow[dir] = appendNew(pt.allow[dir], rules...)
+			}
+		}
+	}
+}
+
+// matters reports whether an allow at an atom can make a difference: something in
+// this tier or a later one may refuse there.
+func (u *unit) matters(a *intent.Atom, dir int) bool {
+	for i := range u.program.Protects {
+		p := &u.program.Protects[i]
+		on := p.Protect.In && dir == 0 || p.Protect.Out && dir == 1
+		if on && u.reaches(p.Doc) && slices.ContainsFunc(p.Atoms, func(x *intent.Atom) bool { return !intent.Disjoint(a, x) }) {
+			return true
+		}
+	}
+	for i := range u.program.Statements {
+		s := &u.program.Statements[i]
+		if !s.Rule.Deny || s.Rule.Section != intent.Normal || !u.reaches(s.Doc) {
+			continue
+		}
+		subjects := s.To
+		if dir == 1 {
+			subjects = s.From
+		}
+		if slices.ContainsFunc(subjects, func(x *intent.Atom) bool { return x.Subject() && !intent.Disjoint(a, x) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// reaches reports whether a document takes part at or behind this tier.
+func (u *unit) reaches(d *intent.Document) bool {
+	return d.Stage == u.stage && slices.ContainsFunc(u.later, func(t intent.TierUse) bool { return t.Name == d.Tier.Name })
+}
+
+// appendNew appends rules that are not there yet.
+func appendNew(list []Rule, more ...Rule) []Rule {
+	for _, r := range more {
+		if !slices.ContainsFunc(list, func(o Rule) bool { return sameMatch(o, r) }) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// sameMatch reports whether two rules do the same, whoever asked for them.
+func sameMatch(a, b Rule) bool {
+	key := func(r Rule) string {
+		return fmt.Sprintf("%s %s %v %v %v %v %p", r.Action, r.Protocol, number(r.ICMPType), number(r.ICMPCode), r.Source, r.Destination, r.Raw)
+	}
+	return key(a) == key(b)
+}
+
+func number(n *int) int {
+	if n == nil {
+		return -1
+	}
+	return *n
+}

@@ -1,0 +1,102 @@
+package lower
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"tortie/compiler/diag"
+)
+
+// RuleSpan is the place of the intent behind a rule of a policy; rule counts from
+// 1, and 0 asks for what closes the direction. ok is false for what was not made
+// here.
+func (o *Output) RuleSpan(kind, namespace, name, direction string, rule int) (span diag.Span, ok bool) {
+	for i := range o.Policies {
+		p := &o.Policies[i]
+		if p.Kind() != kind || p.Namespace != namespace || p.Name != name {
+			continue
+		}
+		rules, closed := p.Ingress, p.ProtectedIn
+		if direction == "egress" {
+			rules, closed = p.Egress, p.ProtectedOut
+		}
+		switch {
+		case rule >= 1 && rule <= len(rules):
+			return rules[rule-1].Span, true
+		case closed.File != "" || closed.Start.Line > 0:
+			return closed, true
+		}
+		return p.Doc.Span, true
+	}
+	return span, false
+}
+
+// line is one rule, or one direction that a policy closes, with its place.
+type line struct {
+	span diag.Span
+	text string
+}
+
+// Explain writes which line of intent became which rule and why, in the order of
+// the intent.
+func (o *Output) Explain(w io.Writer) error {
+	e := &errWriter{w: w}
+	var lines []line
+	for i := range o.Policies {
+		p := &o.Policies[i]
+		lines = append(lines, p.lines("ingress", p.Ingress, p.In, p.ProtectedIn)...)
+		lines = append(lines, p.lines("egress", p.Egress, p.Out, p.ProtectedOut)...)
+	}
+	for _, s := range o.Sets {
+		lines = append(lines, line{s.Span, "GlobalNetworkSet " + s.Name + ": " + strings.Join(s.Nets, ", ")})
+	}
+	slices.SortStableFunc(lines, func(a, b line) int {
+		return cmp.Or(strings.Compare(a.span.File, b.span.File), cmp.Compare(a.span.Start.Line, b.span.Start.Line), cmp.Compare(a.span.Start.Col, b.span.Start.Col))
+	})
+	last := ""
+	for _, l := range lines {
+		if at := place(l.span); at != last {
+			fmt.Fprintln(e, at)
+			last = at
+		}
+		fmt.Fprintf(e, "  %s\n", l.text)
+	}
+	return e.err
+}
+
+func (p *Policy) lines(direction string, rules []Rule, governs bool, closed diag.Span) []line {
+	if !governs {
+		return nil
+	}
+	name := p.Name
+	if p.Namespace != "" {
+		name = p.Namespace + "/" + name
+	}
+	var out []line
+	for i, r := range rules {
+		out = append(out, line{r.Span, fmt.Sprintf("%s %s, %s rule %d: %s (%s)", p.Kind(), name, direction, i+1, r.words(), r.Why)})
+	}
+	if closed.Start.Line > 0 {
+		out = append(out, line{closed, fmt.Sprintf("%s %s governs %s: what no rule of tier %s allows is denied", p.Kind(), name, direction, p.Tier)})
+	}
+	return out
+}
+
+func (r Rule) words() string {
+	if r.Raw != nil {
+		return "raw"
+	}
+	out := r.Action
+	if r.Protocol != "" {
+		out += " " + r.Protocol
+	}
+	for _, e := range []Entity{r.Source, r.Destination} {
+		if len(e.Ports) > 0 {
+			out += " " + strings.Join(e.Ports, ",")
+		}
+	}
+	return out
+}

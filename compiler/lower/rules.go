@@ -1,0 +1,253 @@
+package lower
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"tortie/compiler/intent"
+	"tortie/compiler/selector"
+	"tortie/dataplane/packet"
+)
+
+// match is what a rule asks of protocol and ports.
+type match struct {
+	protocol   string
+	family     packet.Family
+	typ, code  *int
+	ports      []string
+	everything bool // all ports of the protocol
+}
+
+// matches merges terms into one match per protocol and ICMP type.
+func matches(terms []intent.PortTerm) []match {
+	if len(terms) == 0 {
+		return []match{{everything: true}}
+	}
+	var out []match
+	for _, t := range terms {
+		m := match{protocol: protocolName(t.Proto), everything: !t.HasPorts && t.Name == ""}
+		switch t.Proto {
+		case packet.ProtoICMP:
+			m.family = packet.IPv4
+		case packet.ProtoICMPv6:
+			m.family = packet.IPv6
+		}
+		if t.HasType {
+			m.typ = ptr(int(t.Type))
+		}
+		if t.HasCode {
+			m.code = ptr(int(t.Code))
+		}
+		if text := portText(t); text != "" {
+			m.ports = []string{text}
+		}
+		out = mergeMatch(out, m)
+	}
+	return out
+}
+
+func mergeMatch(out []match, m match) []match {
+	for i := range out {
+		o := &out[i]
+		if o.protocol != m.protocol || number(o.typ) != number(m.typ) || number(o.code) != number(m.code) {
+			continue
+		}
+		switch {
+		case o.everything || m.everything:
+			o.everything, o.ports = true, nil
+		case !slices.Contains(o.ports, m.ports[0]):
+			o.ports = append(o.ports, m.ports[0])
+		}
+		return out
+	}
+	return append(out, m)
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func portText(t intent.PortTerm) string {
+	switch {
+	case t.Name != "":
+		return t.Name
+	case !t.HasPorts:
+		return ""
+	case t.First == t.Last:
+		return fmt.Sprint(t.First)
+	}
+	return fmt.Sprintf("%d:%d", t.First, t.Last)
+}
+
+// protocolName is a protocol as Calico's API spells it.
+func protocolName(p packet.Proto) string {
+	names := map[packet.Proto]string{packet.ProtoTCP: "TCP", packet.ProtoUDP: "UDP", packet.ProtoSCTP: "SCTP",
+		packet.ProtoUDPLite: "UDPLite", packet.ProtoICMP: "ICMP", packet.ProtoICMPv6: "ICMPv6"}
+	if name, ok := names[p]; ok {
+		return name
+	}
+	return fmt.Sprint(uint8(p))
+}
+
+// rules are the rules of a statement in the policy of an atom.
+func (u *unit) rules(s *intent.Statement, at *intent.Atom, peers []*intent.Atom, dir intent.Direction) []Rule {
+	ns := policyNamespace(at)
+	var out []Rule
+	for _, peer := range peers {
+		for _, m := range matches(s.On) {
+			for _, e := range u.entities(peer, ns, m.family) {
+				r := u.rule(s, m)
+				if dir == intent.In {
+					r.Source = e
+					r.Destination.Ports = m.ports
+				} else {
+					r.Destination = e
+					r.Destination.Ports = m.ports
+				}
+				r.Why = fmt.Sprintf("%s %s %s", at.Party.Name, map[intent.Direction]string{intent.In: "from", intent.Out: "to"}[dir], peer.Party.Name)
+				out = appendNew(out, u.logged(s, r)...)
+			}
+		}
+	}
+	return out
+}
+
+// logged puts a Log rule before a rule that is to be logged.
+func (u *unit) logged(s *intent.Statement, r Rule) []Rule {
+	if !s.Rule.Log {
+		return []Rule{r}
+	}
+	l := r
+	l.Action = "Log"
+	return []Rule{l, r}
+}
+
+func (u *unit) rule(s *intent.Statement, m match) Rule {
+	r := Rule{Action: "Allow", Protocol: m.protocol, ICMPType: m.typ, ICMPCode: m.code,
+		Span: s.Rule.Span, Because: s.Rule.Because, Owner: s.Rule.Owner, Until: s.Rule.Until}
+	if r.Owner == "" {
+		r.Owner = s.Doc.Owner
+	}
+	if s.Rule.Deny {
+		r.Action = "Deny"
+	}
+	return r
+}
+
+// policyNamespace is the namespace of the policy for an atom, "" for a global one.
+func policyNamespace(a *intent.Atom) string {
+	if a.Kind == intent.Pods {
+		return a.Party.Namespace
+	}
+	return ""
+}
+
+// entities are an atom as an end of rules in a policy of a namespace; several,
+// when one rule cannot say it; none, when it has no address of the family.
+func (u *unit) entities(a *intent.Atom, ns string, f packet.Family) []Entity {
+	switch a.Kind {
+	case intent.Pods:
+		return []Entity{podEntity(a.Party, ns)}
+	case intent.Hosts:
+		return []Entity{{Selector: a.Party.Hosts.Text, NamespaceSelector: "global()"}}
+	case intent.Nets:
+		return u.netEntities(a, f)
+	case intent.Service:
+		namespace, name, _ := strings.Cut(a.Party.Service, "/")
+		return []Entity{{Service: name, ServiceNamespace: namespace}}
+	}
+	return []Entity{{}}
+}
+
+func podEntity(p *intent.Party, ns string) Entity {
+	e := Entity{Accounts: p.Accounts}
+	if p.Pods != nil {
+		e.Selector = p.Pods.Text
+	}
+	switch {
+	case p.Namespace != "" && p.Namespace == ns:
+		if e.Selector == "" && len(e.Accounts) == 0 {
+			e.Selector = "all()"
+		}
+	case p.Namespace != "":
+		e.NamespaceSelector = "projectcalico.org/name == '" + p.Namespace + "'"
+	case p.Namespaces != nil:
+		e.NamespaceSelector = p.Namespaces.Text
+	default:
+		e.NamespaceSelector = "all()"
+	}
+	return e
+}
+
+// netEntities: one network stands in the rule, exceptions too; else it is a set.
+func (u *unit) netEntities(a *intent.Atom, f packet.Family) []Entity {
+	p := a.Party
+	if len(p.Except) == 0 && len(p.Nets) > 1 {
+		return []Entity{u.set(a)}
+	}
+	var out []Entity
+	for _, fam := range []packet.Family{packet.IPv4, packet.IPv6} {
+		if f != 0 && f != fam {
+			continue
+		}
+		e := Entity{Nets: ofFamily(p.Nets, fam), NotNets: ofFamily(p.Except, fam)}
+		if len(e.Nets) > 0 {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func ofFamily(nets []netip.Prefix, f packet.Family) []string {
+	var out []string
+	for _, n := range nets {
+		if packet.FamilyOf(n.Addr()) == f && !slices.Contains(out, n.String()) {
+			out = append(out, n.String())
+		}
+	}
+	return out
+}
+
+// set makes the network set of an atom, once.
+func (u *unit) set(a *intent.Atom) Entity {
+	name := a.Doc.Name + "-" + a.Party.Name
+	u.addSet(NetworkSet{Name: name, Nets: append(ofFamily(a.Party.Nets, packet.IPv4), ofFamily(a.Party.Nets, packet.IPv6)...), Span: a.Party.Span})
+	return setEntity(name)
+}
+
+func setEntity(name string) Entity {
+	return Entity{Selector: netsLabel + " == '" + name + "'", NamespaceSelector: "global()"}
+}
+
+func (c *compiler) addSet(s NetworkSet) {
+	if !c.sets[s.Name] {
+		c.sets[s.Name] = true
+		c.out.Sets = append(c.out.Sets, s)
+	}
+}
+
+// ruleFamily is the family that a rule's protocol or networks imply.
+func ruleFamily(r Rule) packet.Family {
+	switch {
+	case r.Protocol == "ICMP":
+		return packet.IPv4
+	case r.Protocol == "ICMPv6":
+		return packet.IPv6
+	}
+	return 0
+}
+
+// and joins a selector with another condition.
+func and(s *intent.Selector, more string) string {
+	if s.Sel.Root.Op == selector.All {
+		return more
+	}
+	if s.Sel.Root.Op == selector.Or {
+		return "(" + s.Text + ") && " + more
+	}
+	return s.Text + " && " + more
+}
+
+func quoted(words []string) string {
+	return "{'" + strings.Join(words, "', '") + "'}"
+}

@@ -1,0 +1,215 @@
+package lower
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+)
+
+// File is one object with the name of a file for it.
+type File struct {
+	Name string
+	tree tree
+}
+
+// YAML writes the object.
+func (f File) YAML(w io.Writer) { f.tree.yaml(w, "") }
+
+// JSON returns the object.
+func (f File) JSON() ([]byte, error) { return json.MarshalIndent(f.tree, "", "  ") }
+
+// Files are all objects in the order in which they can be applied.
+func (o *Output) Files() []File {
+	var out []File
+	add := func(t tree, kind, ns, name string) {
+		file := kind + "-" + name + ".yaml"
+		if ns != "" {
+			file = kind + "-" + ns + "-" + name + ".yaml"
+		}
+		out = append(out, File{Name: fileName(file), tree: t})
+	}
+	for _, t := range o.Tiers {
+		add(t.tree(), "tier", "", t.Name)
+	}
+	for _, s := range o.Sets {
+		add(s.tree(), "globalnetworkset", "", s.Name)
+	}
+	for _, h := range o.HostEndpoints {
+		add(h.tree(), "hostendpoint", "", h.Name)
+	}
+	for i := range o.Policies {
+		p := &o.Policies[i]
+		add(p.tree(), p.Kind(), p.Namespace, p.Name)
+	}
+	return out
+}
+
+var upper = regexp.MustCompile(`[A-Z]+`)
+
+func fileName(s string) string {
+	return upper.ReplaceAllStringFunc(s, func(m string) string {
+		b := []byte(m)
+		for i := range b {
+			b[i] += 'a' - 'A'
+		}
+		return string(b)
+	})
+}
+
+// WriteYAML writes all objects as one stream of documents.
+func (o *Output) WriteYAML(w io.Writer) error {
+	e := &errWriter{w: w}
+	for i, f := range o.Files() {
+		if i > 0 {
+			fmt.Fprintln(e, "---")
+		}
+		f.YAML(e)
+	}
+	return e.err
+}
+
+// WriteJSON writes all objects as one List.
+func (o *Output) WriteJSON(w io.Writer) error {
+	items := []any{}
+	for _, f := range o.Files() {
+		items = append(items, f.tree)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(tree{{"apiVersion", "v1"}, {"kind", "List"}, {"items", items}})
+}
+
+type errWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (e *errWriter) Write(b []byte) (int, error) {
+	if e.err != nil {
+		return 0, e.err
+	}
+	var n int
+	n, e.err = e.w.Write(b)
+	return n, e.err
+}
+
+func object(kind, namespace, name string, labels, notes map[string]string, spec tree) tree {
+	all := map[string]string{managedBy: "tortie"}
+	for k, v := range labels {
+		all[k] = v
+	}
+	var meta tree
+	meta.put("name", name)
+	meta.put("namespace", namespace)
+	meta.put("labels", all)
+	meta.put("annotations", notes)
+	return tree{{"apiVersion", "projectcalico.org/v3"}, {"kind", kind}, {"metadata", meta}, {"spec", spec}}
+}
+
+func (t Tier) tree() tree {
+	return object("Tier", "", t.Name, nil, nil, tree{{"order", t.Order}, {"defaultAction", "Deny"}})
+}
+
+func (s NetworkSet) tree() tree {
+	return object("GlobalNetworkSet", "", s.Name, map[string]string{netsLabel: s.Name}, map[string]string{intentNote: place(s.Span)},
+		tree{{"nets", s.Nets}})
+}
+
+func (h HostEndpoint) tree() tree {
+	spec := tree{{"node", h.Node}, {"interfaceName", "*"}, {"profiles", []string{"projectcalico-default-allow"}}}
+	spec.put("expectedIPs", h.ExpectedIPs)
+	return object("HostEndpoint", "", h.Name, h.Labels, nil, spec)
+}
+
+func (p *Policy) tree() tree {
+	var spec tree
+	spec.put("tier", p.Tier)
+	spec = append(spec, field{"order", p.Order})
+	if p.Stage {
+		spec.put("stagedAction", "Set")
+	}
+	spec.put("selector", p.Selector)
+	spec.put("namespaceSelector", p.NamespaceSelector)
+	spec.put("serviceAccountSelector", p.ServiceAccountSelector)
+	spec.put("doNotTrack", p.DoNotTrack)
+	spec.put("preDNAT", p.PreDNAT)
+	spec.put("applyOnForward", p.ApplyOnForward)
+	var types []string
+	if p.In {
+		types = append(types, "Ingress")
+	}
+	if p.Out {
+		types = append(types, "Egress")
+	}
+	spec.put("types", types)
+	spec.put("ingress", ruleTrees(p.Ingress))
+	spec.put("egress", ruleTrees(p.Egress))
+	notes := map[string]string{intentNote: place(p.Doc.Span)}
+	if p.Doc.Owner != "" {
+		notes["tortie.dev/owner"] = p.Doc.Owner
+	}
+	return object(p.Kind(), p.Namespace, p.Name, nil, notes, spec)
+}
+
+func ruleTrees(rules []Rule) []any {
+	var out []any
+	for _, r := range rules {
+		out = append(out, r.tree())
+	}
+	return out
+}
+
+func (r Rule) tree() tree {
+	notes := map[string]string{intentNote: place(r.Span)}
+	for key, text := range map[string]string{"because": r.Because, "owner": r.Owner, "until": r.Until} {
+		if text != "" {
+			notes["tortie.dev/"+key] = text
+		}
+	}
+	if r.Raw != nil {
+		return append(rawTree(r.Raw), field{"metadata", tree{{"annotations", notes}}})
+	}
+	t := tree{{"action", r.Action}}
+	if n, err := strconv.Atoi(r.Protocol); err == nil {
+		t.put("protocol", n)
+	} else {
+		t.put("protocol", r.Protocol)
+	}
+	if r.ICMPType != nil {
+		icmp := tree{{"type", *r.ICMPType}}
+		if r.ICMPCode != nil {
+			icmp = append(icmp, field{"code", *r.ICMPCode})
+		}
+		t.put("icmp", icmp)
+	}
+	t.put("source", r.Source.tree())
+	t.put("destination", r.Destination.tree())
+	t.put("metadata", tree{{"annotations", notes}})
+	return t
+}
+
+func (e Entity) tree() tree {
+	var t tree
+	t.put("nets", e.Nets)
+	t.put("notNets", e.NotNets)
+	t.put("selector", e.Selector)
+	t.put("namespaceSelector", e.NamespaceSelector)
+	if len(e.Accounts) > 0 {
+		t.put("serviceAccounts", tree{{"names", e.Accounts}})
+	}
+	if e.Service != "" {
+		t.put("services", tree{{"name", e.Service}, {"namespace", e.ServiceNamespace}})
+	}
+	var ports []any
+	for _, p := range e.Ports {
+		if n, err := strconv.Atoi(p); err == nil {
+			ports = append(ports, n)
+		} else {
+			ports = append(ports, p)
+		}
+	}
+	t.put("ports", ports)
+	return t
+}
