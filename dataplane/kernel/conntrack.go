@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"tortie/dataplane/netns"
 	"tortie/dataplane/packet"
 )
@@ -31,7 +33,20 @@ type Tuple struct {
 
 // Connections reads the connection tracking table of the namespace.
 func Connections(ns *netns.NS, f packet.Family) ([]Conn, error) {
-	text, err := ns.Run("", "conntrack", "-L", "-f", f.String())
+	return list(ns, "-f", f.String())
+}
+
+// OwnConnections reads the IPv4 connections without those that Fill added. One
+// with Fill's bit in its mark is taken for one of those.
+func OwnConnections(ns *netns.NS) ([]Conn, error) {
+	return list(ns, "-f", "ipv4", "--mark", fmt.Sprintf("0/%#x", fillerMark))
+}
+
+// fillerMark is the bit by which connections that Fill adds are known.
+const fillerMark = 0x40000000
+
+func list(ns *netns.NS, filter ...string) ([]Conn, error) {
+	text, err := ns.Run("", "conntrack", append([]string{"-L"}, filter...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -58,38 +73,19 @@ func FlushConnections(ns *netns.NS) error {
 // Age makes the namespace's connections as old as if the time had passed: those
 // that would have expired are deleted, and the others expire so much earlier.
 func Age(ns *netns.NS, seconds int) error {
-	list, err := Connections(ns, packet.IPv4)
+	own, err := OwnConnections(ns)
 	if err != nil {
 		return err
 	}
-	var script strings.Builder
-	for _, c := range list {
-		switch {
-		case c.Orig.Dst == FillerAddr:
-			continue
-		case c.Timeout <= seconds:
-			fmt.Fprintf(&script, "-D %s\n", c.Orig.options(c.Proto))
-		default:
-			fmt.Fprintf(&script, "-U %s -t %d\n", c.Orig.options(c.Proto), c.Timeout-seconds)
+	var todo []ctMessage
+	for _, c := range own {
+		m := ctMessage{kind: ctDelete, body: c.Orig.attribute(ctaTupleOrig, c.Proto)}
+		if c.Timeout > seconds {
+			m.kind, m.body = ctNew, append(m.body, be32(ctaTimeout, uint32(c.Timeout-seconds))...)
 		}
+		todo = append(todo, m)
 	}
-	if script.Len() == 0 {
-		return nil
-	}
-	_, err = ns.Run(script.String(), "conntrack", "-R", "-")
-	return err
-}
-
-// options names a tuple as the options of conntrack do.
-func (t *Tuple) options(p packet.Proto) string {
-	text := fmt.Sprintf("-p %d -s %s -d %s", p, t.Src, t.Dst)
-	switch {
-	case p == packet.ProtoICMP:
-		text += fmt.Sprintf(" --icmp-type %d --icmp-code %d --icmp-id %d", t.Type, t.Code, t.SrcPort)
-	case p.HasPorts():
-		text += fmt.Sprintf(" --sport %d --dport %d", t.SrcPort, t.DstPort)
-	}
-	return text
+	return sendCT(ns, todo)
 }
 
 // Fill leaves the namespace room for only so many connections, by adding others
@@ -103,20 +99,21 @@ func Fill(ns *netns.NS, room int) error {
 	if err != nil {
 		return err
 	}
-	var script strings.Builder
+	const tcpEstablished, seenReplyAssuredConfirmed = 3, 0xe
+	var todo []ctMessage
 	for i := range limit - room {
-		fmt.Fprintf(&script, "-I -p tcp -s 240.%d.%d.1 -d %s --sport 1 --dport %d --state ESTABLISHED -t 100000 -u ASSURED,SEEN_REPLY\n",
-			i>>24, i>>16&255, FillerAddr, i&0xffff)
+		orig := Tuple{Src: netip.AddrFrom4([4]byte{240, byte(i >> 24), byte(i >> 16), 1}), Dst: netip.AddrFrom4([4]byte{240, 255, 255, 254}),
+			SrcPort: 1, DstPort: uint16(i)}
+		reply := Tuple{Src: orig.Dst, Dst: orig.Src, SrcPort: orig.DstPort, DstPort: orig.SrcPort}
+		body := append(orig.attribute(ctaTupleOrig, packet.ProtoTCP), reply.attribute(ctaTupleReply, packet.ProtoTCP)...)
+		body = append(body, nested(ctaProtoinfo, nested(1, attribute(1, []byte{tcpEstablished})))...)
+		body = append(body, be32(ctaStatus, seenReplyAssuredConfirmed)...)
+		body = append(body, be32(ctaTimeout, 100000)...)
+		body = append(body, be32(ctaMark, fillerMark)...)
+		todo = append(todo, ctMessage{kind: ctNew, flags: unix.NLM_F_CREATE | unix.NLM_F_EXCL, body: body})
 	}
-	if script.Len() == 0 {
-		return nil
-	}
-	_, err = ns.Run(script.String(), "conntrack", "-R", "-")
-	return err
+	return sendCT(ns, todo)
 }
-
-// FillerAddr is the destination of the connections that Fill adds.
-var FillerAddr = netip.MustParseAddr("240.255.255.254")
 
 // ParseConn reads one line of conntrack -L.
 func ParseConn(line string) (Conn, error) {

@@ -5,7 +5,6 @@ import (
 
 	"tortie/dataplane/host"
 	"tortie/dataplane/kernel"
-	"tortie/dataplane/packet"
 )
 
 // Limit leaves every node room for only so many connections.
@@ -49,12 +48,5 @@ func (l *Lab) Forget(name host.Name) error {
 
 // Connections reads a node's connection table, without what Limit put there.
 func (l *Lab) Connections(name host.Name) ([]kernel.Conn, error) {
-	list, err := kernel.Connections(l.hosts[name], packet.IPv4)
-	kept := list[:0]
-	for _, c := range list {
-		if c.Orig.Dst != kernel.FillerAddr {
-			kept = append(kept, c)
-		}
-	}
-	return kept, err
+	return kernel.OwnConnections(l.hosts[name])
 }

@@ -134,6 +134,8 @@ func reasonText(r *trace.Reason) string {
 		text += " in " + r.Table + " " + r.Chain
 	}
 	switch p := r.Policy; {
+	case p != nil && p.Kind == "Profiles":
+		text += ": no profile allows it"
 	case p != nil && p.Kind == "Tier":
 		text += ": end of tier " + p.Name
 	case p != nil:
