@@ -41,6 +41,8 @@ type compiler struct {
 // facts are what the compiler takes from a snapshot.
 type facts struct {
 	known bool
+	// v6 says that pods or nodes have IPv6 addresses.
+	v6 bool
 	// nets are the addresses of pods and nodes.
 	nets []netip.Prefix
 	// open are the tiers that pass what none of their policies decides.
@@ -167,6 +169,9 @@ func (u *unit) statement(s *intent.Statement, rank int) {
 // matters reports whether an allow at an atom can make a difference: something in
 // this tier or a later one may refuse there.
 func (u *unit) matters(a *intent.Atom, dir int) bool {
+	if u.facts.closed(a) {
+		return true
+	}
 	for i := range u.program.Protects {
 		p := &u.program.Protects[i]
 		on := p.Protect.In && dir == 0 || p.Protect.Out && dir == 1

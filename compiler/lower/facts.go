@@ -6,6 +6,7 @@ import (
 
 	"tortie/compiler/calico"
 	"tortie/compiler/cluster"
+	"tortie/compiler/intent"
 	"tortie/compiler/selector"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
@@ -16,6 +17,8 @@ type hep struct {
 	name, node string
 	labels     selector.Map
 	expected   []string
+	// open says that its profiles let everything pass that no policy decides.
+	open bool
 }
 
 // factsOf reads from a snapshot what the compiler has to know of a cluster.
@@ -42,7 +45,7 @@ func factsOf(s *cluster.Snapshot) facts {
 		}
 	}
 	for _, h := range model.HostEndpoints {
-		one := hep{name: h.Value.Name, node: h.Value.Node, labels: h.Value.Labels}
+		one := hep{name: h.Value.Name, node: h.Value.Node, labels: h.Value.Labels, open: slices.Contains(h.Value.Profiles, calico.DefaultAllowProfile)}
 		for _, a := range h.Value.ExpectedIPs {
 			one.expected = append(one.expected, a.String())
 		}
@@ -57,7 +60,17 @@ func factsOf(s *cluster.Snapshot) facts {
 	return f
 }
 
+// closed reports whether an atom may select host endpoints that are closed even
+// without policy.
+func (f *facts) closed(a *intent.Atom) bool {
+	if a.Kind != intent.Hosts || !f.known {
+		return a.Kind == intent.Hosts
+	}
+	return slices.ContainsFunc(f.heps, func(h hep) bool { return !h.open && a.Party.Hosts.Sel.Matches(h.labels) })
+}
+
 func (f *facts) addNet(p netip.Prefix) {
+	f.v6 = f.v6 || p.Addr().Is6()
 	if !slices.Contains(f.nets, p) {
 		f.nets = append(f.nets, p)
 	}

@@ -46,8 +46,7 @@ func (u *unit) guardDoc(a *intent.Atom) *intent.Document {
 // its destination is translated or on its way through. Statements apply at their
 // own hosts (node ports) or at those of their document's guard (forward).
 func (u *unit) guards(s intent.Section) {
-	rank := 0
-	made := 0
+	rank, made, from := 0, 0, len(u.out.Policies)
 	for _, d := range u.program.Docs {
 		if !u.has(d) {
 			continue
@@ -57,6 +56,9 @@ func (u *unit) guards(s intent.Section) {
 	}
 	for _, a := range u.guardAtoms(s) {
 		u.guardEnd(a, s, made == 1 && len(u.guardAtoms(s)) == 1)
+	}
+	if s == intent.NodePorts {
+		u.neighbours(from, true)
 	}
 }
 
@@ -185,6 +187,10 @@ func (u *unit) trusted(a *intent.Atom, s intent.Section) []Rule {
 	var out []Rule
 	var at diag.Span
 	named := false
+	action := "Allow"
+	if s == intent.NodePorts {
+		action = "Pass" // an Allow would pass the host's own policy by
+	}
 	for _, g := range u.guarded(s) {
 		if !slices.Contains(g.Hosts, a) {
 			continue
@@ -193,7 +199,7 @@ func (u *unit) trusted(a *intent.Atom, s intent.Section) []Rule {
 		for _, t := range g.Trust {
 			named = true
 			for _, e := range u.entities(t, "", 0) {
-				out = appendNew(out, Rule{Action: "Allow", Source: e, Span: g.Guard.Span, Why: "trusted: " + t.Party.Name})
+				out = appendNew(out, Rule{Action: action, Source: e, Span: g.Guard.Span, Why: "trusted: " + t.Party.Name})
 			}
 		}
 	}
@@ -203,7 +209,7 @@ func (u *unit) trusted(a *intent.Atom, s intent.Section) []Rule {
 			set.Nets = append(set.Nets, n.String())
 		}
 		u.addSet(set)
-		return append([]Rule{{Action: "Allow", Source: setEntity(clusterSet), Span: at, Why: "the cluster's own pods and nodes"}}, out...)
+		return append([]Rule{{Action: action, Source: setEntity(clusterSet), Span: at, Why: "the cluster's own pods and nodes"}}, out...)
 	}
 	if !named {
 		u.diags.Add(diag.Finding{Code: "intent/no-cluster", Severity: diag.Error, Span: at,

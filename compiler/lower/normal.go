@@ -23,6 +23,7 @@ const (
 
 // normal makes the policies for what the ends themselves send and receive.
 func (u *unit) normal() {
+	from := len(u.out.Policies)
 	for _, p := range u.parts {
 		u.partPolicies(p)
 	}
@@ -36,6 +37,7 @@ func (u *unit) normal() {
 			u.passing(a, dir)
 		}
 	}
+	u.neighbours(from, false)
 }
 
 // partPolicies makes the policies of one document for one atom: one, unless
@@ -86,7 +88,7 @@ func (u *unit) add(p *part, order float64, suffix string, in, out []Rule, closes
 
 // policy is a policy for an atom, still without rules.
 func (u *unit) policy(d *intent.Document, a *intent.Atom, suffix string) Policy {
-	y := Policy{Name: u.name(d, a, suffix), Namespace: policyNamespace(a), Tier: u.tier.Name, Stage: u.stage, Doc: d}
+	y := Policy{Name: u.name(d, a, suffix), Namespace: policyNamespace(a), Tier: u.tier.Name, Stage: u.stage, Doc: d, atom: a}
 	p := a.Party
 	if a.Kind == intent.Hosts {
 		y.Selector = and(p.Hosts, "!has(projectcalico.org/namespace)")

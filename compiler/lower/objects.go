@@ -62,7 +62,7 @@ type Policy struct {
 	ApplyOnForward            bool
 	Ingress, Egress           []Rule
 	Doc                       *intent.Document
-	Why                       string
+	atom                      *intent.Atom
 	ProtectedIn, ProtectedOut diag.Span // what closes a direction without a rule
 }
 

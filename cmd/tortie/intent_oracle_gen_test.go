@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+
+	"tortie/compiler/intent"
+	"tortie/dataplane/packet"
+)
+
+// intentGen writes a random cluster, the same as ends for the meaning, and random
+// intents.
+type intentGen struct {
+	*rand.Rand
+	world   intent.World
+	cluster []string
+	intents []string
+	ifaces  map[string]string // of pods, by name
+}
+
+func (g *intentGen) oneOf(words ...string) string { return words[g.IntN(len(words))] }
+
+func (g *intentGen) chance(p int) bool { return g.IntN(100) < p }
+
+func (g *intentGen) add(format string, args ...any) {
+	g.cluster = append(g.cluster, fmt.Sprintf(format, args...))
+}
+
+var intentNamespaces = map[string]map[string]string{
+	"shop": {"team": "a", "projectcalico.org/name": "shop"},
+	"lab":  {"team": "b", "projectcalico.org/name": "lab"},
+}
+
+func newIntentGen(seed uint64) *intentGen {
+	g := &intentGen{Rand: rand.New(rand.NewPCG(seed, 7)), ifaces: map[string]string{}}
+	for _, ns := range []string{"lab", "shop"} {
+		g.add("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s, labels: {team: %s}}\n", ns, intentNamespaces[ns]["team"])
+		g.add("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot, namespace: %s}\n", ns)
+		g.add("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: %s}\n", ns)
+	}
+	g.add("apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: v4}\nspec: {cidr: 10.65.0.0/16, natOutgoing: false}\n")
+	g.add("apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: v6}\nspec: {cidr: 'fd00:65::/48', natOutgoing: false}\n")
+	nd := "{action: Allow, protocol: ICMPv6, icmp: {type: 135}}, {action: Allow, protocol: ICMPv6, icmp: {type: 136}}"
+	g.add("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: neighbours}\nspec:\n  ingress: [%s]\n  egress: [%s]\n", nd, nd)
+	g.world.Cluster = []netip.Prefix{netip.MustParsePrefix("10.65.0.0/16"), netip.MustParsePrefix("fd00:65::/48")}
+	for i := 1; i <= 2+g.IntN(2); i++ {
+		g.node(i)
+	}
+	g.service()
+	g.failsafes()
+	for i := range 1 + g.IntN(3) {
+		g.intent(i)
+	}
+	return g
+}
+
+func (g *intentGen) failsafes() {
+	tcp := func(ports ...uint16) (out []intent.PortTerm) {
+		for _, p := range ports {
+			out = append(out, intent.PortTerm{Proto: packet.ProtoTCP, HasPorts: true, First: p, Last: p})
+		}
+		return out
+	}
+	udp := func(p uint16) intent.PortTerm {
+		return intent.PortTerm{Proto: packet.ProtoUDP, HasPorts: true, First: p, Last: p}
+	}
+	g.world.FailsafeIn = append(tcp(22, 179, 2379, 2380, 5473, 6443, 6666, 6667), udp(68))
+	g.world.FailsafeOut = append(tcp(179, 2379, 2380, 5473, 6443, 6666, 6667), udp(53), udp(67))
+}
+
+func (g *intentGen) node(i int) {
+	name := fmt.Sprintf("n%d", i)
+	v4, v6 := fmt.Sprintf("192.168.56.1%d", i), fmt.Sprintf("fd00:56::1%d", i)
+	g.add("apiVersion: projectcalico.org/v3\nkind: Node\nmetadata: {name: %s}\nspec:\n  bgp: {ipv4Address: %s/24, ipv6Address: '%s/64'}\n", name, v4, v6)
+	g.add("apiVersion: crd.projectcalico.org/v1\nkind: BlockAffinity\nmetadata: {name: %s-v4}\nspec: {state: confirmed, node: %s, cidr: 10.65.%d.0/26, deleted: \"false\"}\n", name, name, i)
+	g.add("apiVersion: crd.projectcalico.org/v1\nkind: BlockAffinity\nmetadata: {name: %s-v6}\nspec: {state: confirmed, node: %s, cidr: 'fd00:65:0:%d::/122', deleted: \"false\"}\n", name, name, i)
+	for _, a := range []string{v4, v6} {
+		addr := netip.MustParseAddr(a)
+		g.world.Cluster = append(g.world.Cluster, netip.PrefixFrom(addr, addr.BitLen()))
+	}
+	if g.chance(75) {
+		g.host(name, v4, v6)
+	}
+	for p := range 1 + g.IntN(3) {
+		g.pod(name, i, p+2)
+	}
+}
+
+func (g *intentGen) host(node, v4, v6 string) {
+	labels := map[string]string{"host": g.oneOf("edge", "core"), "app": g.oneOf("web", "node")}
+	open := g.chance(60)
+	profile := "neighbours"
+	if open {
+		profile = "projectcalico-default-allow"
+	}
+	g.add("apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {name: %s-eth0, labels: {host: %s, app: %s}}\nspec:\n  node: %s\n  interfaceName: eth0\n  expectedIPs: [%s, '%s']\n  ports: [{name: main, port: 9000, protocol: TCP}]\n  profiles: [%s]\n",
+		node, labels["host"], labels["app"], node, v4, v6, profile)
+	g.world.Ends = append(g.world.Ends, intent.End{Name: node, Node: node, Host: true, Labels: labels, Open: open,
+		Addrs: []netip.Addr{netip.MustParseAddr(v4), netip.MustParseAddr(v6)}, Ports: []intent.NamedPort{{Name: "main", Proto: packet.ProtoTCP, Port: 9000}}})
+}
+
+func (g *intentGen) pod(node string, i, last int) {
+	ns, name := g.oneOf("shop", "lab"), fmt.Sprintf("p%d%d", i, last)
+	labels := map[string]string{"app": g.oneOf("web", "db", "api"), "env": g.oneOf("prod", "dev")}
+	account := g.oneOf("default", "robot")
+	v4, v6 := fmt.Sprintf("10.65.%d.%d", i, last), fmt.Sprintf("fd00:65:0:%d::%d", i, last)
+	port := []uint16{80, 8055}[g.IntN(2)]
+	g.add("apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: %s, labels: {app: %s, env: %s}}\nspec:\n  nodeName: %s\n  serviceAccountName: %s\n  containers: [{name: c, image: c, ports: [{name: main, containerPort: %d}]}]\nstatus: {phase: Running, podIP: %s, podIPs: [{ip: %s}, {ip: '%s'}]}\n",
+		name, ns, labels["app"], labels["env"], node, account, port, v4, v4, v6)
+	g.world.Ends = append(g.world.Ends, intent.End{Name: ns + "/" + name, Node: node, Namespace: ns, Labels: labels,
+		NamespaceLabels: intentNamespaces[ns], Account: account, Open: true,
+		Addrs: []netip.Addr{netip.MustParseAddr(v4), netip.MustParseAddr(v6)}, Ports: []intent.NamedPort{{Name: "main", Proto: packet.ProtoTCP, Port: port}}})
+}
+
+// service puts some pods behind a service.
+func (g *intentGen) service() {
+	g.world.Services = map[string][]intent.Backend{}
+	var list []string
+	for _, e := range g.world.Ends {
+		if !e.Host && g.chance(40) {
+			list = append(list, fmt.Sprintf("{addresses: [%s]}", e.Addrs[0]))
+			g.world.Services["lab/svc"] = append(g.world.Services["lab/svc"], intent.Backend{Addr: e.Addrs[0], Proto: packet.ProtoTCP, Port: 8055})
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	g.add("apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: svc-1, namespace: lab, labels: {kubernetes.io/service-name: svc}}\naddressType: IPv4\nports: [{name: main, protocol: TCP, port: 8055}]\nendpoints: [%s]\n", strings.Join(list, ", "))
+}
+
+var intentParties = []string{
+	"web: {namespace: shop, pods: app == 'web'}",
+	"db: {namespace: lab, pods: app == 'db'}",
+	"prod: {pods: env == 'prod'}",
+	"teama: {namespaces: team == 'a'}",
+	"robots: {serviceAccounts: [robot], namespaces: has(team)}",
+	"notapi: {namespace: shop, pods: app != 'api' || env == 'dev'}",
+	"labrobots: {namespace: lab, serviceAccounts: [robot]}",
+	"edge: {hosts: host == 'edge'}",
+	"hostweb: {hosts: \"app == 'web' || host == 'core'\"}",
+	"office: {nets: [203.0.113.0/24, '2001:db8::/32']}",
+	"one: {nets: [203.0.113.0/25]}",
+	"world: {nets: [0.0.0.0/0, '::/0'], except: [10.65.1.0/24, 198.51.100.0/24, 'fd00:65::/48']}",
+	"six: {nets: ['::/0']}",
+	"mixed: {anyOf: [web, office, edge]}",
+	"pair: {anyOf: [web, db]}",
+	"svc: {service: lab/svc}",
+}
+
+func (g *intentGen) subject() string {
+	return g.oneOf("web", "db", "prod", "teama", "robots", "notapi", "labrobots", "edge", "hostweb", "pair")
+}
+
+func (g *intentGen) peer() string {
+	return g.oneOf("web", "db", "prod", "teama", "notapi", "edge", "hostweb", "office", "one", "world", "six", "mixed", "pair", "any")
+}
+
+func (g *intentGen) ports(numbered bool) string {
+	list := []string{"tcp/80", "tcp/8055", "udp/53", "udp/67", "tcp/8000-9000", "sctp/80", "tcp/22"}
+	if !numbered {
+		list = append(list, "tcp", "icmp", "icmp/echo-request", "icmp/13", "tcp/main", "udp", "proto/132", "group")
+	}
+	out := g.oneOf(list...)
+	if g.chance(40) {
+		if more := g.oneOf(list...); more != out {
+			out += ", " + more
+		}
+	}
+	return "[" + out + "]"
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"tortie/compiler/calico"
+	"tortie/compiler/check"
+	"tortie/compiler/cluster"
+	"tortie/compiler/intent"
+	"tortie/compiler/link"
+	"tortie/dataplane/host"
+	"tortie/dataplane/packet"
+	"tortie/simulator/trace"
+	"tortie/simulator/walk"
+)
+
+// intentCases is how many connections are compared; TORTIE_INTENT_N says another
+// number, TORTIE_INTENT_SEED where the seeds begin.
+const intentCases = 6000
+
+const intentPerCluster = 40
+
+// intentWorld is one cluster with its intents, for both judges.
+type intentWorld struct {
+	gen     *intentGen
+	program *intent.Program
+	fleet   *host.Fleet
+	objects string
+}
+
+// intentLoad compiles the intents and makes the nodes.
+func intentLoad(g *intentGen, intents []string, nftables bool) (*intentWorld, error) {
+	l := &loaded{texts: map[string][]byte{}}
+	files := []cluster.File{
+		{Name: "cluster.yaml", Data: []byte(strings.Join(g.cluster, "---\n"))},
+		{Name: "intent.yaml", Data: []byte(strings.Join(intents, "---\n"))},
+	}
+	snap, findings := cluster.Read(files, cluster.Options{})
+	if findings = withoutOn(findings, snap); len(findings) > 0 {
+		return nil, fmt.Errorf("reading: %v", findings)
+	}
+	l.snapshot = snap
+	again := withoutOn(l.addIntents(files, cluster.Options{}, nil), snap)
+	if l.findings.HasErrors() || len(again) > 0 || l.compiled == nil {
+		return nil, fmt.Errorf("compiling: %v %v\n%s", l.findings, again, l.texts[compiledName])
+	}
+	if bad := check.Run(l.snapshot, check.Options{ErrorsOnly: true}); bad.HasErrors() {
+		return nil, fmt.Errorf("validating: %v\n%s", bad, l.texts[compiledName])
+	}
+	linker, findings := link.New(l.snapshot, link.Options{Iptables: !nftables, NFTables: nftables})
+	if findings.HasErrors() {
+		return nil, fmt.Errorf("converting: %v", findings)
+	}
+	fleet, findings, err := linker.Fleet(nil)
+	if err != nil || findings.HasErrors() {
+		return nil, fmt.Errorf("linking: %v %v", findings, err)
+	}
+	w := &intentWorld{gen: g, fleet: fleet, objects: string(l.texts[compiledName])}
+	w.program, err = intentProgram(snap)
+	return w, err
+}
+
+func intentProgram(s *cluster.Snapshot) (*intent.Program, error) {
+	var docs []*intent.Document
+	for _, o := range s.Others {
+		d, _ := intent.Parse(o.Node)
+		docs = append(docs, d)
+	}
+	p, diags := intent.Link(docs, intent.Options{})
+	if diags.HasErrors() {
+		return nil, fmt.Errorf("linking intents: %v", diags)
+	}
+	return p, nil
+}
+
+// intentTry is a connection and where it begins.
+type intentTry struct {
+	at walk.End
+	c  intent.Connection
+}
+
+func (t intentTry) request() walk.Request {
+	r := walk.Request{From: t.at, Dst: t.c.Dst, Proto: t.c.Proto, SrcPort: t.c.SrcPort, DstPort: t.c.DstPort}
+	if t.c.Proto.IsICMP() {
+		r.HasICMP, r.ICMPType, r.ICMPCode, r.ICMPID = true, t.c.ICMPType, t.c.ICMPCode, 7
+	}
+	return r
+}
+
+// try is a random connection between two ends, or from or to outside.
+func (g *intentGen) try() (intentTry, bool) {
+	v6 := g.chance(35)
+	pick := func(v4, v6addr netip.Addr) netip.Addr {
+		if v6 {
+			return v6addr
+		}
+		return v4
+	}
+	outside := func() netip.Addr {
+		return pick(netip.MustParseAddr(g.oneOf("203.0.113.7", "203.0.113.200", "198.51.100.9")), netip.MustParseAddr(g.oneOf("2001:db8::7", "2001:dead::9")))
+	}
+	from, to := g.end(), g.end()
+	t := intentTry{}
+	t.c.Src, t.c.Dst = outside(), outside()
+	switch {
+	case from == nil && to == nil || from == to:
+		return t, false
+	case from == nil:
+		t.at = walk.End{Host: host.Name(to.Node), Link: "eth0", Addr: t.c.Src}
+	case from.Host:
+		t.c.Src = pick(from.Addrs[0], from.Addrs[1])
+		t.at = walk.End{Host: host.Name(from.Node)}
+	default:
+		t.c.Src = pick(from.Addrs[0], from.Addrs[1])
+		ns, name, _ := strings.Cut(from.Name, "/")
+		t.at = walk.End{Host: host.Name(from.Node), Link: host.LinkName(calico.InterfaceName("", ns, name)), Addr: t.c.Src}
+	}
+	if to != nil {
+		t.c.Dst = pick(to.Addrs[0], to.Addrs[1])
+	}
+	g.packet(&t.c, v6)
+	return t, true
+}
+
+// end is a random end; nil is outside.
+func (g *intentGen) end() *intent.End {
+	n := g.IntN(len(g.world.Ends) + 2)
+	if n >= len(g.world.Ends) {
+		return nil
+	}
+	return &g.world.Ends[n]
+}
+
+func (g *intentGen) packet(c *intent.Connection, v6 bool) {
+	ports := []uint16{22, 53, 67, 68, 80, 179, 443, 8055, 9000}
+	c.SrcPort, c.DstPort = 40000, ports[g.IntN(len(ports))]
+	switch g.IntN(10) {
+	case 0, 1, 2, 3, 4:
+		c.Proto = packet.ProtoTCP
+	case 5, 6:
+		c.Proto = packet.ProtoUDP
+	case 7:
+		c.Proto = packet.ProtoSCTP
+	default:
+		c.SrcPort, c.DstPort, c.Proto, c.ICMPType = 0, 0, packet.ProtoICMP, 8
+		if g.chance(20) {
+			c.ICMPType = 13
+		}
+		if v6 {
+			c.Proto, c.ICMPType = packet.ProtoICMPv6, 128
+		}
+	}
+}
+
+// differ compares the meaning with the walk; "" is agreement.
+func (w *intentWorld) differ(t intentTry) string {
+	want := w.program.Judge(&w.gen.world, t.c)
+	got := walk.New(w.fleet, walk.Options{}).Connect(t.request())
+	if want.Allowed == (got.Verdict == trace.Allow) && got.Verdict != trace.Unknown {
+		return ""
+	}
+	return fmt.Sprintf("%+v\nmeaning: %v %s\nwalk: %s: %+v", t, want.Allowed, want.Why, got.Verdict, got.Reason)
+}
+
+// TestIntent_MeaningIsVerdict compares the meaning of random intents with the walk
+// through what they are compiled to.
+func TestIntent_MeaningIsVerdict(t *testing.T) {
+	n, seed := int(oracleEnv("TORTIE_INTENT_N", intentCases)), oracleEnv("TORTIE_INTENT_SEED", 1)
+	done, allowed, failures := 0, 0, 0
+	for ; done < n && failures < 3; seed++ {
+		g := newIntentGen(seed)
+		w, err := intentLoad(g, g.intents, seed%2 == 0)
+		if err != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, err, strings.Join(g.intents, "---\n"))
+		}
+		for range intentPerCluster {
+			try, ok := g.try()
+			if !ok {
+				continue
+			}
+			done++
+			if w.program.Judge(&g.world, try.c).Allowed {
+				allowed++
+			}
+			if w.differ(try) != "" {
+				failures++
+				intentReport(t, seed, g, try)
+				break
+			}
+		}
+	}
+	t.Logf("%d connections compared up to seed %d, %d of them allowed, %d differ", done, seed-1, allowed, failures)
+}
+
+// intentReport reduces the intents line by line to what the difference needs.
+func intentReport(t *testing.T, seed uint64, g *intentGen, try intentTry) {
+	lines := strings.SplitAfter(strings.Join(g.intents, "---\n"), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		less := append(append([]string{}, lines[:i]...), lines[i+1:]...)
+		if w, err := intentLoad(g, []string{strings.Join(less, "")}, seed%2 == 0); err == nil && w.differ(try) != "" {
+			lines = less
+		}
+	}
+	text := strings.Join(lines, "")
+	w, err := intentLoad(g, []string{text}, seed%2 == 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("%s/intent-%d.yaml", os.TempDir(), seed)
+	_ = os.WriteFile(name, []byte(strings.Join(g.cluster, "---\n")+"---\n"+text), 0o644)
+	t.Errorf("seed %d: %s\nkept as %s:\n%s\n%s", seed, w.differ(try), name, text, w.objects)
+}

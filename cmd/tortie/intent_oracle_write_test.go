@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// intent adds a random intent. All share the parties of the first.
+func (g *intentGen) intent(i int) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: i%d}\nspec:\n", i)
+	b.WriteString(g.oneOf("", "  tier: early\n", "  tier: {name: late, order: 900}\n", "  order: 3\n", "  mode: stage\n"))
+	if i == 0 {
+		b.WriteString("  ports: {group: [tcp/443, udp/53]}\n  parties:\n")
+		for _, p := range intentParties {
+			fmt.Fprintf(&b, "    %s\n", p)
+		}
+	}
+	if g.chance(70) {
+		b.WriteString("  protect:\n")
+		g.list(&b, "  ", 1+g.IntN(3), func() string {
+			return g.oneOf(g.subject(), g.subject(), fmt.Sprintf("{party: %s, direction: %s}", g.subject(), g.oneOf("in", "out", "both")))
+		})
+	}
+	if g.chance(80) {
+		b.WriteString("  allow:\n")
+		g.list(&b, "  ", 1+g.IntN(6), g.statement)
+	}
+	if g.chance(40) {
+		b.WriteString("  deny:\n")
+		g.list(&b, "  ", 1+g.IntN(2), g.statement)
+	}
+	g.guardSection(&b, "nodePorts", "protect", func() string {
+		return fmt.Sprintf("{from: %s, to: %s%s}", g.peer(), g.oneOf("edge", "hostweb"), g.on())
+	})
+	g.guardSection(&b, "forward", "via", func() string {
+		return fmt.Sprintf("{from: %s, to: %s%s}", g.peer(), g.peer(), g.on())
+	})
+	if g.chance(25) {
+		b.WriteString("  fastPath:\n")
+		g.list(&b, "  ", 1+g.IntN(2), func() string {
+			return fmt.Sprintf("{from: %s, to: %s, on: %s}", g.peer(), g.oneOf("edge", "hostweb"), g.ports(true))
+		})
+	}
+	g.intents = append(g.intents, b.String())
+}
+
+func (g *intentGen) guardSection(b *strings.Builder, section, key string, statement func() string) {
+	if !g.chance(25) {
+		return
+	}
+	fmt.Fprintf(b, "  %s:\n    %s: %s\n", section, key, g.oneOf("edge", "hostweb", "[edge, hostweb]"))
+	if g.chance(30) {
+		fmt.Fprintf(b, "    trust: [%s]\n", g.oneOf("one", "office"))
+	}
+	if g.chance(80) {
+		b.WriteString("    allow:\n")
+		g.list(b, "    ", 1+g.IntN(3), statement)
+	}
+	if g.chance(30) {
+		b.WriteString("    deny:\n")
+		g.list(b, "    ", 1+g.IntN(2), statement)
+	}
+}
+
+// list writes distinct items.
+func (g *intentGen) list(b *strings.Builder, indent string, n int, item func() string) {
+	seen := map[string]bool{}
+	for range n {
+		s := item()
+		if !seen[s] {
+			fmt.Fprintf(b, "%s- %s\n", indent, s)
+		}
+		seen[s] = true
+	}
+}
+
+func (g *intentGen) on() string {
+	if g.chance(20) {
+		return ""
+	}
+	return ", on: " + g.ports(false)
+}
+
+// statement is a statement with a subject at one end at least.
+func (g *intentGen) statement() string {
+	if g.chance(8) {
+		return fmt.Sprintf("{from: %s, to: svc}", g.subject())
+	}
+	from, to := g.peer(), g.peer()
+	if g.chance(50) {
+		from = g.subject()
+	} else {
+		to = g.subject()
+	}
+	if from == to {
+		return fmt.Sprintf("{from: %s, to: %s%s}", from, to, g.on())
+	}
+	return fmt.Sprintf("{from: [%s], to: %s%s%s}", from, to, g.on(), g.oneOf("", "", ", log: true"))
+}

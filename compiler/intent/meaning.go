@@ -1,0 +1,336 @@
+package intent
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"tortie/compiler/selector"
+	"tortie/dataplane/packet"
+)
+
+// World is the ends that exist, as the meaning sees them.
+type World struct {
+	Ends []End
+	// Services are the addresses and ports behind each service, by "namespace/name".
+	Services map[string][]Backend
+	// Cluster are the networks of pods and nodes, which guards let through.
+	Cluster []netip.Prefix
+	// FailsafeIn and FailsafeOut are the ports of hosts that nothing closes.
+	FailsafeIn, FailsafeOut []PortTerm
+}
+
+// Backend is what a service leads to.
+type Backend struct {
+	Addr  netip.Addr
+	Proto packet.Proto
+	Port  uint16
+}
+
+// End is a pod, or a host with an endpoint of its own. Open says whether the end
+// takes part in whatever no statement decides.
+type End struct {
+	Name, Node string
+	Host       bool
+	Namespace  string
+	Labels     map[string]string
+	// NamespaceLabels are the labels of a pod's namespace.
+	NamespaceLabels map[string]string
+	Account         string
+	Addrs           []netip.Addr
+	Ports           []NamedPort
+	Open            bool
+}
+
+// NamedPort is a port of an end by its name.
+type NamedPort struct {
+	Name  string
+	Proto packet.Proto
+	Port  uint16
+}
+
+// Connection is the first packet of a connection.
+type Connection struct {
+	Src, Dst           netip.Addr
+	Proto              packet.Proto
+	SrcPort, DstPort   uint16
+	ICMPType, ICMPCode uint8
+}
+
+// Verdict is what the intent says of a connection, and by which statement; a nil
+// Rule and Protect mean that nothing was said.
+type Verdict struct {
+	Allowed bool
+	Why     string
+}
+
+// Judge is the meaning of a program: whether a connection may be. Both ends have
+// to agree, and the host by which it comes in. A pod and a process of its own
+// host always reach each other as far as the host is concerned: what a host sends
+// to its own pods nobody judges, what a pod sends to its own host only the pod's
+// side judges.
+func (p *Program) Judge(w *World, c Connection) Verdict {
+	j := &judge{p: p, w: w, c: c}
+	from, to := w.at(c.Src), w.at(c.Dst)
+	sameNode := from != nil && to != nil && from.Node == to.Node
+	if sameNode && from.Host && !to.Host {
+		return Verdict{true, "a host reaches its own pods"}
+	}
+	if from != nil {
+		if v := j.sends(from); !v.Allowed {
+			return v
+		}
+	}
+	if to == nil || sameNode && to.Host {
+		return Verdict{true, "nobody at the other end judges"}
+	}
+	entered := false // allowed by a guard, which the host itself then does not ask about again
+	if !sameNode {
+		host := w.host(to.Node)
+		v, by := j.enters(host, to)
+		if !v.Allowed || by == FastPath {
+			return v
+		}
+		entered = by == NodePorts
+		if !to.Host && !entered {
+			if v := j.passes(host); !v.Allowed {
+				return v
+			}
+		}
+	}
+	if to.Host && (entered || j.failsafe(w.FailsafeIn)) {
+		return Verdict{true, "let in at the host's edge"}
+	}
+	return j.side(to, In)
+}
+
+type judge struct {
+	p *Program
+	w *World
+	c Connection
+}
+
+func (w *World) at(a netip.Addr) *End {
+	for i := range w.Ends {
+		if slices.Contains(w.Ends[i].Addrs, a) {
+			return &w.Ends[i]
+		}
+	}
+	return nil
+}
+
+func (w *World) host(node string) *End {
+	for i := range w.Ends {
+		if w.Ends[i].Host && w.Ends[i].Node == node {
+			return &w.Ends[i]
+		}
+	}
+	return nil
+}
+
+// sends judges at the end that connects.
+func (j *judge) sends(from *End) Verdict {
+	if from.Host {
+		if j.failsafe(j.w.FailsafeOut) {
+			return Verdict{true, "failsafe port"}
+		}
+		if j.fast(from, Out) {
+			return Verdict{true, "fastPath"}
+		}
+	}
+	return j.side(from, Out)
+}
+
+func (j *judge) failsafe(ports []PortTerm) bool {
+	return slices.ContainsFunc(ports, func(t PortTerm) bool { return j.matches(t) })
+}
+
+// fast reports whether a fastPath statement takes the connection past all else at
+// a host.
+func (j *judge) fast(host *End, dir Direction) bool {
+	for i := range j.p.Statements {
+		s := &j.p.Statements[i]
+		if s.Doc.Stage || s.Rule.Section != FastPath || !j.on(s) {
+			continue
+		}
+		if dir == In && j.ends(host, s.To) && j.peer(j.c.Src, s.From) || dir == Out && j.ends(host, s.From) && j.peer(j.c.Dst, s.To) {
+			return true
+		}
+	}
+	return false
+}
+
+// enters judges what arrives at a host from outside, for itself or for its pods.
+func (j *judge) enters(host, to *End) (Verdict, Section) {
+	if host == nil {
+		return Verdict{true, ""}, 0
+	}
+	if j.failsafe(j.w.FailsafeIn) {
+		return Verdict{true, "failsafe port"}, 0
+	}
+	if to == host && j.fast(host, In) {
+		return Verdict{true, "fastPath"}, FastPath
+	}
+	return j.guard(NodePorts, host, func(s *Statement) bool { return j.ends(host, s.To) })
+}
+
+// passes judges what a host forwards to its pods.
+func (j *judge) passes(host *End) Verdict {
+	if host == nil {
+		return Verdict{true, ""}
+	}
+	v, _ := j.guard(Forward, host, func(s *Statement) bool {
+		return j.peer(j.c.Dst, s.To) && slices.ContainsFunc(j.p.Guards, func(g Guarded) bool {
+			return g.Doc == s.Doc && g.Guard.Section == Forward && j.ends(host, g.Hosts)
+		})
+	})
+	return v
+}
+
+// guard asks the statements of a section, tier by tier and document by document,
+// denies first; where a tier guards the host, only the cluster's own addresses and
+// those trusted get by besides. What a statement on node ports allows, the host
+// itself is not asked about again; the trusted still are.
+func (j *judge) guard(section Section, host *End, applies func(*Statement) bool) (Verdict, Section) {
+	for _, tier := range j.p.Tiers {
+		if v, ok := j.tier(tier.Name, func(s *Statement) bool {
+			return s.Rule.Section == section && applies(s) && j.peer(j.c.Src, s.From) && j.on(s)
+		}); ok {
+			return v, section
+		}
+		guarded, trusted := false, false
+		for _, g := range j.p.Guards {
+			if g.Doc.Stage || g.Doc.Tier.Name != tier.Name || g.Guard.Section != section || !j.ends(host, g.Hosts) {
+				continue
+			}
+			guarded = true
+			own := slices.ContainsFunc(j.w.Cluster, func(n netip.Prefix) bool { return n.Contains(j.c.Src) })
+			trusted = trusted || own || j.peer(j.c.Src, g.Trust)
+		}
+		if trusted && section == Forward {
+			return Verdict{true, "trusted"}, section
+		}
+		if guarded && !trusted {
+			return Verdict{false, section.String() + " protects " + host.Name}, section
+		}
+	}
+	return Verdict{true, ""}, 0
+}
+
+// tier finds the first statement of a tier that applies: document by document,
+// denies before allows.
+func (j *judge) tier(name string, applies func(*Statement) bool) (Verdict, bool) {
+	for _, d := range j.p.Docs {
+		if d.Tier.Name != name || d.Stage {
+			continue
+		}
+		for _, deny := range []bool{true, false} {
+			for i := range j.p.Statements {
+				s := &j.p.Statements[i]
+				if s.Doc == d && s.Rule.Deny == deny && applies(s) {
+					return Verdict{!deny, fmt.Sprintf("statement at %s", s.Rule.Span)}, true
+				}
+			}
+		}
+	}
+	return Verdict{}, false
+}
+
+// side judges at one end: the first statement that names the end on this side and
+// the peer on the other decides; else protection denies; else later tiers are
+// asked, and at last the end is as open as it is without any policy.
+func (j *judge) side(e *End, dir Direction) Verdict {
+	for _, tier := range j.p.Tiers {
+		if v, ok := j.tier(tier.Name, func(s *Statement) bool { return s.Rule.Section == Normal && j.concerns(s, e, dir) }); ok {
+			return v
+		}
+		for _, p := range j.p.Protects {
+			on := p.Protect.In && dir == In || p.Protect.Out && dir == Out
+			if on && !p.Doc.Stage && p.Doc.Tier.Name == tier.Name && j.ends(e, p.Atoms) {
+				return Verdict{false, fmt.Sprintf("%s is protected at %s", e.Name, p.Protect.Span)}
+			}
+		}
+	}
+	return Verdict{e.Open, "nothing is said of " + e.Name}
+}
+
+// concerns reports whether a statement applies at an end for a direction. Pods
+// that must not be reached refuse by themselves, so a deny to them is not asked of
+// those who connect.
+func (j *judge) concerns(s *Statement, e *End, dir Direction) bool {
+	if dir == In {
+		return j.ends(e, s.To) && j.peer(j.c.Src, s.From) && j.on(s)
+	}
+	to := s.To
+	if s.Rule.Deny {
+		to = slices.DeleteFunc(slices.Clone(to), func(a *Atom) bool { return a.Kind == Pods })
+	}
+	for _, a := range to {
+		if a.Kind == Service {
+			if j.ends(e, s.From) && j.behind(a) {
+				return true
+			}
+		} else if j.ends(e, s.From) && j.peer(j.c.Dst, []*Atom{a}) && j.on(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// behind reports whether the connection goes to an address and port of a service.
+func (j *judge) behind(a *Atom) bool {
+	return slices.Contains(j.w.Services[a.Party.Service], Backend{j.c.Dst, j.c.Proto, j.c.DstPort})
+}
+
+// ends reports whether an end is one of those that atoms select.
+func (j *judge) ends(e *End, atoms []*Atom) bool {
+	return slices.ContainsFunc(atoms, func(a *Atom) bool { return a.selects(e) })
+}
+
+// peer reports whether an address belongs to one of the atoms.
+func (j *judge) peer(addr netip.Addr, atoms []*Atom) bool {
+	e := j.w.at(addr)
+	return slices.ContainsFunc(atoms, func(a *Atom) bool {
+		switch a.Kind {
+		case Any:
+			return true
+		case Nets:
+			return a.Contains(addr)
+		}
+		return e != nil && a.selects(e)
+	})
+}
+
+// selects reports whether an atom of pods or hosts has an end.
+func (a *Atom) selects(e *End) bool {
+	p := a.Party
+	if a.Kind == Hosts {
+		return e.Host && p.Hosts.Sel.Matches(selector.Map(e.Labels))
+	}
+	return a.Kind == Pods && !e.Host &&
+		(p.Namespace == "" || p.Namespace == e.Namespace) &&
+		(p.Namespaces == nil || p.Namespaces.Sel.Matches(selector.Map(e.NamespaceLabels))) &&
+		(p.Pods == nil || p.Pods.Sel.Matches(selector.Map(e.Labels))) &&
+		(len(p.Accounts) == 0 || slices.Contains(p.Accounts, e.Account))
+}
+
+// on reports whether the connection is one of those that a statement's ports name.
+func (j *judge) on(s *Statement) bool {
+	return len(s.On) == 0 || slices.ContainsFunc(s.On, j.matches)
+}
+
+func (j *judge) matches(t PortTerm) bool {
+	c := &j.c
+	switch {
+	case t.Proto != c.Proto:
+		return false
+	case t.Name != "":
+		e := j.w.at(c.Dst)
+		return e != nil && slices.Contains(e.Ports, NamedPort{t.Name, c.Proto, c.DstPort})
+	case t.HasPorts:
+		return c.DstPort >= t.First && c.DstPort <= t.Last
+	case t.HasType:
+		return c.ICMPType == t.Type && (!t.HasCode || c.ICMPCode == t.Code)
+	}
+	return true
+}
