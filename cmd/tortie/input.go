@@ -25,6 +25,7 @@ import (
 type inputFlags struct {
 	filenames []string
 	nodeDumps []string
+	nodeRules []string
 	felixEnv  []string
 	dataplane string
 	kubeProxy string
@@ -37,6 +38,7 @@ func (in *inputFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVarP(&in.filenames, "filename", "f", nil, "file or folder of Calico and Kubernetes objects, or - for standard input (repeatable)")
 	f.StringArrayVar(&in.felixEnv, "felix-env", nil, "KEY=VALUE of Felix's environment, as FELIX_LOGPREFIX=x (repeatable)")
+	f.StringArrayVar(&in.nodeRules, "node-rules", nil, "NODE=FILE: rules of other programs on a modelled node, as iptables-save prints them (repeatable)")
 	f.StringVar(&in.dataplane, "dataplane", "", "iptables or nftables, whatever the configuration says")
 	f.StringVar(&in.kubeProxy, "kube-proxy", "", "mode of kube-proxy: iptables, nftables or none; by default the dataplane's, if there are services")
 	f.BoolVar(&in.lenient, "lenient", false, "unknown fields are warnings")
@@ -166,10 +168,14 @@ func (in *inputFlags) newLinker(l *loaded) error {
 		env[k] = v
 	}
 	opt.Env = resolve.EnvConfig(env)
+	var err error
+	if opt.NodeRules, err = in.readNodeRules(l); err != nil {
+		return err
+	}
 	linker, findings := link.New(l.snapshot, opt)
 	l.linker = linker
 	l.findings = append(l.findings, findings...)
-	return nil
+	return in.checkNodeRules(l)
 }
 
 // loadFleet makes the fleet of all inputs: modelled nodes, and dumped ones in

@@ -109,6 +109,9 @@ func (p *production) play() (*scenario.Result, error) {
 	for _, k := range slices.Sorted(maps.Keys(spec.FelixEnv)) {
 		p.in.felixEnv = append(p.in.felixEnv, k+"="+spec.FelixEnv[k])
 	}
+	for _, node := range slices.Sorted(maps.Keys(spec.NodeRules)) {
+		p.in.nodeRules = append(p.in.nodeRules, node+"="+filepath.Join(p.dir, spec.NodeRules[node]))
+	}
 	for _, name := range spec.Files {
 		files, err := readInput(filepath.Join(p.dir, name), nil)
 		if err != nil {

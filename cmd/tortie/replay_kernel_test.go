@@ -14,7 +14,7 @@ func TestReplay_ExamplesInTheKernel(t *testing.T) {
 	netns.Require(t, "nft", "iptables-legacy-restore", "ipset", "ip", "conntrack")
 	answers, entries := 0, 0
 	for _, file := range exampleScenarios(t) {
-		for _, dataplane := range []string{"iptables", "nftables"} {
+		for _, dataplane := range dataplanesOf(t, file) {
 			t.Run(file+" "+dataplane, func(t *testing.T) {
 				out, errs, code := tortie(t, "replay", file, "--dataplane", dataplane, "--kernel", "-o", "json")
 				if code != exitFine {

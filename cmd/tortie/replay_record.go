@@ -83,6 +83,8 @@ func (r *rehearsal) try(s *walk.Session, p *scenario.Player, o *scenario.Open) l
 		if at.Link != "" {
 			r.meet(p.Fleet, lab.Outside{Addr: arrived.Dst, At: host.Port{Host: at.Host, Link: at.Link}})
 		}
+	} else if at, ok := p.Walker.FindEnd(first.Dst); ok && at.Link != "" {
+		r.meet(p.Fleet, lab.Outside{Addr: first.Dst, At: host.Port{Host: at.Host, Link: at.Link}})
 	}
 	return t
 }

@@ -24,10 +24,26 @@ func exampleScenarios(t *testing.T) []string {
 	return files
 }
 
+// dataplanesOf are the dataplanes that a scenario is for: the one that it names,
+// else both.
+func dataplanesOf(t *testing.T, file string) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{"iptables", "nftables"} {
+		if strings.Contains(string(text), "\n  dataplane: "+d+"\n") {
+			return []string{d}
+		}
+	}
+	return []string{"iptables", "nftables"}
+}
+
 // What the READMEs of the examples claim stands in their scenarios.
 func TestReplay_ExamplesHold(t *testing.T) {
 	for _, file := range exampleScenarios(t) {
-		for _, dataplane := range []string{"iptables", "nftables"} {
+		for _, dataplane := range dataplanesOf(t, file) {
 			t.Run(file+" "+dataplane, func(t *testing.T) {
 				out, errs, code := tortie(t, "replay", file, "--dataplane", dataplane)
 				if code != exitFine {
@@ -136,5 +152,45 @@ func TestReplay_InlineObjectReplaces(t *testing.T) {
 	}
 	if s := got.Steps[2].Reason.Source; s == nil || s.Line != 10 {
 		t.Errorf("the rule's place is %+v, want line 10 of the scenario", s)
+	}
+}
+
+// Docker's rules stand behind what Felix inserts, or in front of what it appends.
+func TestRender_NodeRules(t *testing.T) {
+	for mode, wantFirst := range map[string]string{"Insert": "cali-FORWARD", "Append": "DOCKER-USER"} {
+		t.Run(mode, func(t *testing.T) {
+			out, errs, code := tortie(t, "render", "-f", "examples/gateway", "--node", "gw", "--dataplane", "iptables",
+				"--node-rules", "gw=examples/gateway/docker.rules", "--felix-env", "FELIX_CHAININSERTMODE="+mode)
+			if code != exitFine {
+				t.Fatalf("exit %d: %s", code, errs)
+			}
+			var order []string
+			for _, line := range strings.Split(out, "\n") {
+				if rest, ok := strings.CutPrefix(line, "-A FORWARD "); ok {
+					order = append(order, rest)
+				}
+			}
+			if len(order) < 8 || !strings.Contains(order[0], wantFirst) {
+				t.Errorf("FORWARD begins otherwise:\n%s", strings.Join(order, "\n"))
+			}
+			if !strings.Contains(out, ":FORWARD DROP ") {
+				t.Error("FORWARD's policy is not docker's")
+			}
+		})
+	}
+}
+
+func TestRender_NodeRulesErrors(t *testing.T) {
+	for arg, want := range map[string]string{
+		"gw":                               "is not NODE=FILE",
+		"gw=examples/gateway/nowhere":      "no such file",
+		"w=examples/gateway/docker.rules":  `no node "w"`,
+		"gw=examples/gateway/cluster.yaml": "cluster.yaml",
+	} {
+		_, errs, code := tortie(t, "render", "-f", "examples/gateway", "--node", "gw", "--node-rules", arg)
+		if code != exitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit %d, want %q in %s", arg, code, want, errs)
+		}
+		t.Chdir("cmd/tortie")
 	}
 }

@@ -34,6 +34,8 @@ type Options struct {
 	IPVS bool
 	// KubeProxy is one of the KubeProxy… modes.
 	KubeProxy string
+	// NodeRules are rules of other programs by node.
+	NodeRules map[host.Name]Foreign
 }
 
 // Linker makes nodes of one cluster.
@@ -89,6 +91,7 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 	for _, p := range result.Problems {
 		findings.Add(problemFinding(p, result.Origins))
 	}
+	l.addForeign(name, &result)
 	state.Ruleset = result.Ruleset
 	origins, err := l.addServices(&state, &result)
 	return state, origins, findings, err

@@ -54,15 +54,7 @@ func (l *Linker) addServices(s *host.State, result *felix.Result) ([]host.Origin
 	if proxy.RouteLocalnet {
 		s.Sysctls["net.ipv4.conf.all.route_localnet"] = "1"
 	}
-	front := func(f nf.Family, t nf.TableName, c nf.ChainName) int {
-		for _, h := range result.Hooks {
-			if h.Family == f && h.Table == t && h.Chain == c {
-				return h.Front
-			}
-		}
-		return 0
-	}
-	s.Ruleset.Tables = kubeproxy.Merge(result.Ruleset.Tables, proxy.Ruleset.Tables, front)
+	s.Ruleset.Tables = kubeproxy.Merge(result.Ruleset.Tables, proxy.Ruleset.Tables, frontOf(result))
 	return origins, nil
 }
 
