@@ -143,6 +143,7 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	}
 	explain(&c, fleet)
 	explainPolicies(&c, l, t.in.dumpedNodes())
+	l.nameIntent(&c)
 	c.Notes = append(c.Notes, fleet.Notes...)
 	return c, nil
 }

@@ -100,3 +100,15 @@ func (r Rule) words() string {
 	}
 	return out
 }
+
+// Closes reports whether a policy was made to close a direction without a rule
+// that says so.
+func (o *Output) Closes(kind, namespace, name, direction string) bool {
+	for i := range o.Policies {
+		p := &o.Policies[i]
+		if p.Kind() == kind && p.Namespace == namespace && p.Name == name {
+			return direction == "ingress" && p.ProtectedIn.Start.Line > 0 || direction == "egress" && p.ProtectedOut.Start.Line > 0
+		}
+	}
+	return false
+}
