@@ -28,6 +28,7 @@ type traceFlags struct {
 	family     string
 	iface      string
 	backend    string
+	color      string
 }
 
 func newTrace() *cobra.Command {
@@ -50,7 +51,8 @@ func newTrace() *cobra.Command {
 	t.in.register(cmd)
 	t.in.registerNodeDump(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&t.output, "output", "o", "text", "text or json")
+	f.StringVarP(&t.output, "output", "o", "text", "text, json, mermaid or html")
+	f.StringVar(&t.color, "color", "auto", "auto, always or never; auto is on a terminal unless NO_COLOR is set")
 	f.BoolVar(&t.all, "all", false, "show rules that did not match, too")
 	f.StringVar(&t.expect, "expect", "", "allow or deny: exit 1 if the verdict is another (a reject is a deny)")
 	f.Uint16Var(&t.sourcePort, "source-port", 40000, "source port of the connection")
@@ -61,8 +63,8 @@ func newTrace() *cobra.Command {
 }
 
 func (t *traceFlags) check() error {
-	if t.output != "text" && t.output != "json" {
-		return usageError("-o %q is neither text nor json", t.output)
+	if err := t.checkOutput(); err != nil {
+		return err
 	}
 	if t.expect != "" && t.expect != "allow" && t.expect != "deny" && t.expect != "reject" {
 		return usageError("--expect %q is neither allow, deny nor reject", t.expect)
@@ -114,7 +116,7 @@ func met(expect string, v trace.Verdict) bool {
 func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.Connection, error) {
 	var random *script
 	w := walk.New(fleet, walk.Options{Choose: func(c eval.Choice) int { return random.choose(c) }})
-	w.Record(&trace.Recorder{All: t.all, Text: ruleText})
+	w.Record(&trace.Recorder{All: t.all || t.output == "html", Text: ruleText})
 	r := resolver{fleet: fleet, walker: w, loaded: l, family: packet.Family(0), iface: t.iface}
 	switch t.family {
 	case "4":
@@ -153,13 +155,6 @@ func (t *traceFlags) portFor(p packet.Proto) uint16 {
 		return t.sourcePort
 	}
 	return 0
-}
-
-func (t *traceFlags) write(cmd *cobra.Command, c trace.Connection) error {
-	if t.output == "json" {
-		return c.WriteJSON(cmd.OutOrStdout())
-	}
-	return c.WriteText(cmd.OutOrStdout(), trace.TextOptions{All: t.all})
 }
 
 // ruleText writes a rule as its own tool does, without comment and counters.

@@ -11,7 +11,7 @@ func (t *textWriter) packet(p Packet) {
 	t.node, t.from = "", ""
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		decided := s.Deciding || p.Verdict == Allow && s.is(&p.Reason)
+		decided := s.decided(&p)
 		if !decided && !t.wants(s) {
 			continue
 		}
