@@ -17,6 +17,7 @@ type compileFlags struct {
 	output    string
 	outputDir string
 	explain   bool
+	hosts     bool
 }
 
 func newCompile() *cobra.Command {
@@ -41,6 +42,7 @@ Exit code 0: compiled; 1: the intent has errors; 2: the input cannot be read.`,
 	f.StringVarP(&c.output, "output", "o", "yaml", "yaml or json")
 	f.StringVar(&c.outputDir, "output-dir", "", "write one file per object into this folder")
 	f.BoolVar(&c.explain, "explain", false, "say which line of intent became which rule, instead of the objects")
+	f.BoolVar(&c.hosts, "host-endpoints", false, "write host endpoints for nodes whose labels fit a party that has none")
 	return cmd
 }
 
@@ -53,7 +55,7 @@ func (c *compileFlags) run(cmd *cobra.Command) error {
 	case len(c.input.filenames) == 0:
 		return usageError("no input: give -f FILE")
 	}
-	l := &loaded{texts: map[string][]byte{}}
+	l := &loaded{texts: map[string][]byte{}, lower: lower.Options{HostEndpoints: c.hosts}}
 	if err := c.input.readObjects(cmd, l); err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ type loaded struct {
 	texts    map[string][]byte
 	// compiled is what the intents in the input became; nil without any.
 	compiled *lower.Output
+	lower    lower.Options
 }
 
 // source yields the text of an input file for excerpts.

@@ -20,7 +20,7 @@ var clock = time.Now
 
 // compileIntents compiles the intents among the documents of a snapshot; nil if
 // there are none. Objects come out only when no finding is an error.
-func compileIntents(s *cluster.Snapshot) (*lower.Output, diag.List) {
+func compileIntents(s *cluster.Snapshot, opt lower.Options) (*lower.Output, diag.List) {
 	var docs []*intent.Document
 	var diags diag.List
 	for _, o := range s.Others {
@@ -44,7 +44,7 @@ func compileIntents(s *cluster.Snapshot) (*lower.Output, diag.List) {
 	if diags.HasErrors() {
 		return &lower.Output{}, diags
 	}
-	out, found := lower.Compile(p, s)
+	out, found := lower.Compile(p, s, opt)
 	diags = append(diags, found...)
 	return out, diags
 }
@@ -65,7 +65,7 @@ func withoutOn(l diag.List, s *cluster.Snapshot) diag.List {
 // addIntents compiles the intents in the input and reads it again with the
 // objects that come of them.
 func (l *loaded) addIntents(files []cluster.File, opt cluster.Options, first diag.List) diag.List {
-	out, diags := compileIntents(l.snapshot)
+	out, diags := compileIntents(l.snapshot, l.lower)
 	l.findings = append(l.findings, diags...)
 	if out == nil || diags.HasErrors() {
 		return first

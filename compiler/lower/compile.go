@@ -2,7 +2,6 @@ package lower
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"tortie/compiler/cluster"
@@ -10,9 +9,15 @@ import (
 	"tortie/compiler/intent"
 )
 
+// Options say what else to make. HostEndpoints makes host endpoints for nodes
+// whose labels fit a party that has none.
+type Options struct {
+	HostEndpoints bool
+}
+
 // Compile turns a program into objects. The snapshot may be nil.
-func Compile(p *intent.Program, s *cluster.Snapshot) (*Output, diag.List) {
-	c := &compiler{program: p, facts: factsOf(s), out: &Output{}, names: map[string]*intent.Atom{}, sets: map[string]bool{}}
+func Compile(p *intent.Program, s *cluster.Snapshot, opt Options) (*Output, diag.List) {
+	c := &compiler{program: p, options: opt, facts: factsOf(s), out: &Output{}, names: map[string]*intent.Atom{}, sets: map[string]bool{}}
 	for _, t := range p.Tiers {
 		if !t.Exists {
 			c.out.Tiers = append(c.out.Tiers, Tier{t.Name, t.Order})
@@ -24,30 +29,23 @@ func Compile(p *intent.Program, s *cluster.Snapshot) (*Output, diag.List) {
 			u.compile()
 		}
 	}
+	c.cluster()
 	c.out.sort()
 	c.diags.Sort()
+	c.diags = slices.CompactFunc(c.diags, func(a, b diag.Finding) bool {
+		return a.Code == b.Code && a.Span == b.Span && a.Message == b.Message
+	})
 	return c.out, c.diags
 }
 
 type compiler struct {
 	program *intent.Program
+	options Options
 	facts   facts
 	out     *Output
 	diags   diag.List
 	names   map[string]*intent.Atom
 	sets    map[string]bool
-}
-
-// facts are what the compiler takes from a snapshot.
-type facts struct {
-	known bool
-	// v6 says that pods or nodes have IPv6 addresses.
-	v6 bool
-	// nets are the addresses of pods and nodes.
-	nets []netip.Prefix
-	// open are the tiers that pass what none of their policies decides.
-	open map[string]bool
-	heps []hep
 }
 
 // unit is the policies of one tier, enforced or staged.

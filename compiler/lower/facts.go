@@ -1,16 +1,36 @@
 package lower
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"tortie/compiler/calico"
 	"tortie/compiler/cluster"
 	"tortie/compiler/intent"
 	"tortie/compiler/selector"
+	"tortie/dataplane/packet"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
+
+// facts are what the compiler takes from a snapshot.
+type facts struct {
+	known bool
+	// v6 says that pods or nodes have IPv6 addresses.
+	v6 bool
+	// nets are the addresses of pods and nodes.
+	nets []netip.Prefix
+	// open are the tiers that pass what none of their policies decides.
+	open     map[string]bool
+	heps     []hep
+	pods     []pod
+	nodes    []node
+	services map[string]bool
+	// failsafe are the ports of hosts that stay open: in, out.
+	failsafe [2][]v3.ProtoPort
+}
 
 // hep is a host endpoint as the compiler needs it.
 type hep struct {
@@ -18,39 +38,57 @@ type hep struct {
 	labels     selector.Map
 	expected   []string
 	// open says that its profiles let everything pass that no policy decides.
-	open bool
+	open  bool
+	ports []calico.EndpointPort
 }
 
-// factsOf reads from a snapshot what the compiler has to know of a cluster.
+// pod is a pod with an address of its own.
+type pod struct {
+	namespace, account string
+	labels, nsLabels   selector.Map
+	ports              []calico.EndpointPort
+}
+
+// node is a node with the labels that a host endpoint of it would have.
+type node struct {
+	name   string
+	labels selector.Map
+	addrs  []string
+}
+
+// The ports that Felix leaves open where its configuration says nothing.
+var defaultFailsafe = [2][]v3.ProtoPort{
+	{{Protocol: "tcp", Port: 22}, {Protocol: "udp", Port: 68}, {Protocol: "tcp", Port: 179}, {Protocol: "tcp", Port: 2379},
+		{Protocol: "tcp", Port: 2380}, {Protocol: "tcp", Port: 5473}, {Protocol: "tcp", Port: 6443}, {Protocol: "tcp", Port: 6666},
+		{Protocol: "tcp", Port: 6667}},
+	{{Protocol: "udp", Port: 53}, {Protocol: "udp", Port: 67}, {Protocol: "tcp", Port: 179}, {Protocol: "tcp", Port: 2379},
+		{Protocol: "tcp", Port: 2380}, {Protocol: "tcp", Port: 5473}, {Protocol: "tcp", Port: 6443}, {Protocol: "tcp", Port: 6666},
+		{Protocol: "tcp", Port: 6667}},
+}
+
+// factsOf reads from a snapshot what the compiler has to know of a cluster. A
+// snapshot that holds nothing of a cluster is as good as none.
 func factsOf(s *cluster.Snapshot) facts {
-	f := facts{open: map[string]bool{}}
+	f := facts{open: map[string]bool{}, failsafe: defaultFailsafe, services: map[string]bool{}}
 	if s == nil {
 		return f
 	}
-	f.known = true
 	for _, o := range s.Tiers {
 		f.open[o.Object.Name] = o.Object.Spec.DefaultAction != nil && *o.Object.Spec.DefaultAction == v3.Pass
 	}
+	model, _ := s.Model()
+	f.known = len(model.Nodes)+len(model.Endpoints)+len(model.HostEndpoints)+len(s.IPPools) > 0
 	for _, o := range s.IPPools {
 		if p, ok := calico.ParseNet(o.Object.Spec.CIDR); ok {
 			f.addNet(p)
 		}
 	}
-	model, _ := s.Model()
-	for _, n := range model.Nodes {
-		for _, a := range nodeAddrs(&n.Value) {
-			if p, ok := calico.ParseNet(a); ok {
-				f.addNet(netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
-			}
-		}
+	f.addNodes(model)
+	f.addEndpoints(s, model)
+	for _, o := range s.Services {
+		f.services[o.Object.Namespace+"/"+o.Object.Name] = true
 	}
-	for _, h := range model.HostEndpoints {
-		one := hep{name: h.Value.Name, node: h.Value.Node, labels: h.Value.Labels, open: slices.Contains(h.Value.Profiles, calico.DefaultAllowProfile)}
-		for _, a := range h.Value.ExpectedIPs {
-			one.expected = append(one.expected, a.String())
-		}
-		f.heps = append(f.heps, one)
-	}
+	f.addFailsafe(s)
 	slices.SortFunc(f.nets, func(a, b netip.Prefix) int {
 		if c := a.Addr().Compare(b.Addr()); c != 0 {
 			return c
@@ -58,6 +96,62 @@ func factsOf(s *cluster.Snapshot) facts {
 		return a.Bits() - b.Bits()
 	})
 	return f
+}
+
+func (f *facts) addFailsafe(s *cluster.Snapshot) {
+	for _, o := range s.FelixConfigurations {
+		if o.Object.Name != "default" {
+			continue
+		}
+		if l := o.Object.Spec.FailsafeInboundHostPorts; l != nil {
+			f.failsafe[0] = *l
+		}
+		if l := o.Object.Spec.FailsafeOutboundHostPorts; l != nil {
+			f.failsafe[1] = *l
+		}
+	}
+}
+
+func (f *facts) addNodes(m *cluster.Model) {
+	for _, n := range m.Nodes {
+		one := node{name: n.Value.Name, labels: n.Value.Labels}
+		for _, a := range nodeAddrs(&n.Value) {
+			p, ok := calico.ParseNet(a)
+			if !ok {
+				continue
+			}
+			f.addNet(netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
+		}
+		if b := n.Value.Spec.BGP; b != nil {
+			for _, a := range []string{b.IPv4Address, b.IPv6Address} {
+				if a, _, _ = strings.Cut(a, "/"); a != "" {
+					one.addrs = append(one.addrs, a)
+				}
+			}
+		}
+		f.nodes = append(f.nodes, one)
+	}
+	for _, h := range m.HostEndpoints {
+		one := hep{name: h.Value.Name, node: h.Value.Node, labels: h.Value.Labels, ports: h.Value.Ports,
+			open: slices.Contains(h.Value.Profiles, calico.DefaultAllowProfile)}
+		for _, a := range h.Value.ExpectedIPs {
+			one.expected = append(one.expected, a.String())
+		}
+		f.heps = append(f.heps, one)
+	}
+}
+
+func (f *facts) addEndpoints(s *cluster.Snapshot, m *cluster.Model) {
+	namespaces := map[string]selector.Map{}
+	for _, o := range s.Namespaces {
+		labels := selector.Map{calico.NameLabel: o.Object.Name}
+		maps.Copy(labels, o.Object.Labels)
+		namespaces[o.Object.Name] = labels
+	}
+	for _, e := range m.Endpoints {
+		f.pods = append(f.pods, pod{namespace: e.Value.Namespace, account: e.Value.ServiceAccount,
+			labels: e.Value.Labels, nsLabels: namespaces[e.Value.Namespace], ports: e.Value.Ports})
+	}
 }
 
 // closed reports whether an atom may select host endpoints that are closed even
@@ -70,7 +164,7 @@ func (f *facts) closed(a *intent.Atom) bool {
 }
 
 func (f *facts) addNet(p netip.Prefix) {
-	f.v6 = f.v6 || p.Addr().Is6()
+	f.v6 = f.v6 || packet.FamilyOf(p.Addr()) == packet.IPv6
 	if !slices.Contains(f.nets, p) {
 		f.nets = append(f.nets, p)
 	}
@@ -81,9 +175,7 @@ func nodeAddrs(n *calico.Node) []string {
 	var out []string
 	if b := n.Spec.BGP; b != nil {
 		for _, a := range []string{b.IPv4Address, b.IPv6Address} {
-			if p, err := netip.ParsePrefix(a); err == nil {
-				a = p.Addr().String()
-			}
+			a, _, _ = strings.Cut(a, "/")
 			out = append(out, a)
 		}
 		out = append(out, b.IPv4IPIPTunnelAddr)

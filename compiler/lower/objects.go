@@ -41,7 +41,8 @@ type NetworkSet struct {
 	Span diag.Span
 }
 
-// HostEndpoint is one that the cluster lacks.
+// HostEndpoint is one that the cluster lacks: for the interface with the node's
+// addresses, open until policy closes it.
 type HostEndpoint struct {
 	Name, Node  string
 	Labels      map[string]string

@@ -118,8 +118,7 @@ func (s NetworkSet) tree() tree {
 }
 
 func (h HostEndpoint) tree() tree {
-	spec := tree{{"node", h.Node}, {"interfaceName", "*"}, {"profiles", []string{"projectcalico-default-allow"}}}
-	spec.put("expectedIPs", h.ExpectedIPs)
+	spec := tree{{"node", h.Node}, {"expectedIPs", h.ExpectedIPs}, {"profiles", []string{"projectcalico-default-allow"}}}
 	return object("HostEndpoint", "", h.Name, h.Labels, nil, spec)
 }
 

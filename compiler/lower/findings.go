@@ -1,0 +1,231 @@
+package lower
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tortie/compiler/calico"
+	"tortie/compiler/diag"
+	"tortie/compiler/intent"
+	"tortie/dataplane/packet"
+)
+
+func (c *compiler) warn(code string, at diag.Span, hint, format string, args ...any) {
+	c.diags.Add(diag.Finding{Code: code, Severity: diag.Warning, Span: at, Hint: hint, Message: fmt.Sprintf(format, args...)})
+}
+
+// cluster holds the program against the snapshot: what selects nothing, what
+// nobody has, what the change would cut.
+func (c *compiler) cluster() {
+	for _, a := range c.atoms() {
+		c.selects(a)
+	}
+	for i := range c.program.Statements {
+		c.namedPorts(&c.program.Statements[i])
+	}
+	for i := range c.program.Protects {
+		p := &c.program.Protects[i]
+		for _, a := range p.Atoms {
+			if a.Kind == intent.Hosts && !p.Doc.Stage {
+				c.lockOut(p, a)
+			}
+		}
+	}
+	c.expected()
+}
+
+// atoms are all atoms in use, in the order of their use.
+func (c *compiler) atoms() []*intent.Atom {
+	var out []*intent.Atom
+	add := func(list []*intent.Atom) {
+		for _, a := range list {
+			if !slices.Contains(out, a) {
+				out = append(out, a)
+			}
+		}
+	}
+	for _, p := range c.program.Protects {
+		add(p.Atoms)
+	}
+	for _, s := range c.program.Statements {
+		add(s.From)
+		add(s.To)
+	}
+	for _, g := range c.program.Guards {
+		add(g.Hosts)
+		add(g.Trust)
+	}
+	for _, r := range c.program.Raws {
+		add(r.Atoms)
+	}
+	return out
+}
+
+// selects reports an atom that has no end in the snapshot.
+func (c *compiler) selects(a *intent.Atom) {
+	f := &c.facts
+	switch {
+	case !f.known:
+	case a.Kind == intent.Pods && len(f.pods) > 0 && len(f.podsOf(a)) == 0:
+		c.warn("intent/selects-nothing", a.Party.Span, "check labels, namespaces and service accounts", "party %s selects no pod of the cluster", a.Party.Name)
+	case a.Kind == intent.Service && len(f.services) > 0 && !f.services[a.Party.Service]:
+		c.warn("intent/no-service", a.Party.Span, "check its namespace and name", "the cluster has no service %s", a.Party.Service)
+	case a.Kind == intent.Hosts && len(f.hepsOf(a)) == 0:
+		c.noHostEndpoints(a)
+	}
+}
+
+// noHostEndpoints: policy for hosts takes effect at host endpoints only.
+func (c *compiler) noHostEndpoints(a *intent.Atom) {
+	var names []string
+	for _, n := range c.facts.nodes {
+		if a.Party.Hosts.Sel.Matches(n.labels) {
+			names = append(names, n.name)
+		}
+	}
+	if len(names) == 0 {
+		c.warn("intent/selects-nothing", a.Party.Span, "check the labels of host endpoints", "party %s selects no host endpoint of the cluster", a.Party.Name)
+		return
+	}
+	if c.options.HostEndpoints {
+		for _, n := range c.facts.nodes {
+			if slices.Contains(names, n.name) {
+				c.hostEndpoint(n)
+			}
+		}
+		return
+	}
+	c.warn("intent/no-host-endpoint", a.Party.Span, "--host-endpoints writes them", "no host endpoint is in party %s, but the labels of nodes %s fit: without host endpoints nothing of this is enforced",
+		a.Party.Name, strings.Join(names, ", "))
+}
+
+func (c *compiler) hostEndpoint(n node) {
+	name := n.name + "-host"
+	if slices.ContainsFunc(c.out.HostEndpoints, func(h HostEndpoint) bool { return h.Name == name }) {
+		return
+	}
+	c.out.HostEndpoints = append(c.out.HostEndpoints, HostEndpoint{Name: name, Node: n.name, Labels: n.labels, ExpectedIPs: n.addrs})
+}
+
+// expected warns of fast paths to hosts that rules cannot tell by address.
+func (c *compiler) expected() {
+	for i := range c.program.Statements {
+		s := &c.program.Statements[i]
+		for _, a := range append(slices.Clone(s.From), s.To...) {
+			for _, h := range c.facts.hepsOf(a) {
+				if len(h.expected) == 0 {
+					c.warn("intent/no-expected-ips", s.Rule.Span, "give host endpoint "+h.name+" expectedIPs",
+						"rules cannot know the addresses of host endpoint %s of party %s", h.name, a.Party.Name)
+				}
+			}
+		}
+	}
+}
+
+func (f *facts) podsOf(a *intent.Atom) []pod {
+	var out []pod
+	p := a.Party
+	for _, e := range f.pods {
+		if (p.Namespace == "" || p.Namespace == e.namespace) && (p.Namespaces == nil || p.Namespaces.Sel.Matches(e.nsLabels)) &&
+			(p.Pods == nil || p.Pods.Sel.Matches(e.labels)) && (len(p.Accounts) == 0 || slices.Contains(p.Accounts, e.account)) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (f *facts) hepsOf(a *intent.Atom) []hep {
+	var out []hep
+	for _, h := range f.heps {
+		if a.Kind == intent.Hosts && a.Party.Hosts.Sel.Matches(h.labels) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// namedPorts reports a named port that no end of to has.
+func (c *compiler) namedPorts(s *intent.Statement) {
+	f := &c.facts
+	if !f.known || len(f.pods)+len(f.heps) == 0 {
+		return
+	}
+	for _, t := range s.On {
+		if t.Name == "" {
+			continue
+		}
+		has := func(ports []calico.EndpointPort) bool {
+			return slices.ContainsFunc(ports, func(p calico.EndpointPort) bool {
+				return p.Name == t.Name && strings.EqualFold(p.Protocol.String(), t.Proto.String())
+			})
+		}
+		found := false
+		for _, a := range s.To {
+			found = found || !a.Subject()
+			if a.Kind == intent.Pods {
+				found = found || slices.ContainsFunc(f.podsOf(a), func(p pod) bool { return has(p.ports) })
+			}
+			found = found || slices.ContainsFunc(f.hepsOf(a), func(h hep) bool { return has(h.ports) })
+		}
+		if !found {
+			c.warn("intent/no-such-port", s.Rule.Span, "name the port in the containers, or write its number", "nobody in to has a port called %q (%s)", t.Name, t.Proto)
+		}
+	}
+}
+
+// vital is what a cluster lives on.
+type vital struct {
+	what  string
+	proto packet.Proto
+	port  uint16
+}
+
+var vitals = [2][]vital{
+	{{"SSH", packet.ProtoTCP, 22}, {"the kubelet: logs, exec and metrics", packet.ProtoTCP, 10250}, {"the API server", packet.ProtoTCP, 6443},
+		{"etcd", packet.ProtoTCP, 2379}, {"etcd's peers", packet.ProtoTCP, 2380}, {"BGP", packet.ProtoTCP, 179}, {"Typha", packet.ProtoTCP, 5473}},
+	{{"DNS", packet.ProtoUDP, 53}, {"DHCP", packet.ProtoUDP, 67}, {"the API server", packet.ProtoTCP, 6443}, {"etcd", packet.ProtoTCP, 2379},
+		{"BGP", packet.ProtoTCP, 179}, {"Typha", packet.ProtoTCP, 5473}, {"kubelets of other nodes", packet.ProtoTCP, 10250}},
+}
+
+// lockOut reports what a cluster lives on and protecting hosts would cut.
+func (c *compiler) lockOut(p *intent.Protected, a *intent.Atom) {
+	for dir, on := range [2]bool{p.Protect.In, p.Protect.Out} {
+		var cut []string
+		for _, v := range vitals[dir] {
+			if on && !c.stays(a, dir, v) {
+				cut = append(cut, fmt.Sprintf("%s (%s/%d)", v.what, v.proto, v.port))
+			}
+		}
+		if len(cut) > 0 {
+			way := [2]string{"to", "from"}[dir]
+			c.warn("intent/lock-out", p.Protect.Span, "allow it, from the nodes and the control plane at least",
+				"protecting %s cuts what no failsafe port and no statement leaves open %s its hosts: %s", a.Party.Name, way, strings.Join(cut, ", "))
+		}
+	}
+}
+
+// stays reports whether a failsafe port or any statement leaves something open.
+func (c *compiler) stays(a *intent.Atom, dir int, v vital) bool {
+	for _, p := range c.facts.failsafe[dir] {
+		if (strings.EqualFold(p.Protocol, v.proto.String()) || p.Protocol == "" && v.proto == packet.ProtoTCP) && p.Port == v.port {
+			return true
+		}
+	}
+	for i := range c.program.Statements {
+		s := &c.program.Statements[i]
+		at := s.To
+		if dir == 1 {
+			at = s.From
+		}
+		if s.Rule.Deny || s.Rule.Section != intent.Normal || !slices.Contains(at, a) {
+			continue
+		}
+		if len(s.On) == 0 || slices.ContainsFunc(s.On, func(t intent.PortTerm) bool {
+			return t.Proto == v.proto && (t.HasPorts && t.First <= v.port && v.port <= t.Last || !t.HasPorts && t.Name == "")
+		}) {
+			return true
+		}
+	}
+	return false
+}
