@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"tortie/compiler/resolve"
@@ -54,7 +53,7 @@ func (q *inquiry) nearest() (*trace.Nearest, string) {
 	}
 	name := fmt.Sprintf("%s rule %d of %s", q.visit.direction, near.Policy.Rule, policyName(near.Policy))
 	if near.Source != nil {
-		name += fmt.Sprintf(" (%s:%d)", filepath.Base(near.Source.File), near.Source.Line)
+		name += fmt.Sprintf(" (%s:%d)", near.Source.File, near.Source.Line)
 	}
 	return near, strings.ReplaceAll(best.failed[0].change, "{rule}", name) + q.caveat()
 }
