@@ -120,3 +120,56 @@ func demands(e *selector.Expr) map[string][]string {
 	}
 	return out
 }
+
+// Within reports whether each end of one atom is surely one of another. false
+// means "perhaps not".
+func Within(a, b *Atom) bool {
+	switch {
+	case a == b:
+		return true
+	case a.Kind != b.Kind || !a.Subject():
+		return false
+	case a.Kind == Hosts:
+		return implies(a.Party.Hosts, b.Party.Hosts)
+	}
+	p, q := a.Party, b.Party
+	if q.Namespace != "" && p.Namespace != q.Namespace || q.Namespaces != nil && !implies(p.Namespaces, q.Namespaces) {
+		return false
+	}
+	if len(q.Accounts) > 0 && (len(p.Accounts) == 0 || slices.ContainsFunc(p.Accounts, func(s string) bool { return !slices.Contains(q.Accounts, s) })) {
+		return false
+	}
+	return q.Pods == nil || implies(p.Pods, q.Pods)
+}
+
+// implies reports whether whatever one selector selects another selects too.
+func implies(a, b *Selector) bool {
+	if a == nil || b == nil {
+		return b == nil
+	}
+	return a.Text == b.Text || holds(b.Sel.Root, demands(a.Sel.Root))
+}
+
+// holds reports whether an expression is surely true of what has one of the
+// demanded values for each label.
+func holds(e *selector.Expr, known map[string][]string) bool {
+	values, ok := known[e.Label]
+	all := func(f func(string) bool) bool {
+		return ok && !slices.ContainsFunc(values, func(v string) bool { return !f(v) })
+	}
+	switch e.Op {
+	case selector.All:
+		return true
+	case selector.Has:
+		return ok
+	case selector.Eq, selector.In:
+		return all(func(v string) bool { return slices.Contains(e.Values, v) })
+	case selector.Ne, selector.NotIn:
+		return all(func(v string) bool { return !slices.Contains(e.Values, v) })
+	case selector.And:
+		return !slices.ContainsFunc(e.Args, func(x *selector.Expr) bool { return !holds(x, known) })
+	case selector.Or:
+		return slices.ContainsFunc(e.Args, func(x *selector.Expr) bool { return holds(x, known) })
+	}
+	return false
+}

@@ -262,6 +262,7 @@ func (p *parser) tier(n *yamlpos.Node) {
 		})
 		if t.Name == "" {
 			p.errorf("intent/missing-field", n.Span, "write tier: {name: …, order: …}", "spec.tier has no name")
+			t.Order = nil
 			return
 		}
 	} else {
@@ -276,5 +277,6 @@ func (p *parser) tier(n *yamlpos.Node) {
 		p.errorf("intent/bad-tier", t.Span, "name a tier of your own, or default", "tier %q is kept for ClusterNetworkPolicies", t.Name)
 	case t.Name == DefaultTier && t.Order != nil:
 		p.errorf("intent/bad-tier", t.Span, "leave the order out", "the order of tier default is fixed")
+		t.Order = nil
 	}
 }

@@ -29,8 +29,8 @@ func (p *parser) portRefs(n *yamlpos.Node, path string) []PortRef {
 			if ref.Terms == nil {
 				continue
 			}
-		} else {
-			p.groupName(item, path)
+		} else if !p.groupName(item, path) {
+			continue
 		}
 		out = append(out, ref)
 	}
@@ -38,14 +38,17 @@ func (p *parser) portRefs(n *yamlpos.Node, path string) []PortRef {
 }
 
 // groupName checks what must be the name of a group.
-func (p *parser) groupName(item *yamlpos.Node, path string) {
+func (p *parser) groupName(item *yamlpos.Node, path string) bool {
 	switch {
 	case regexp.MustCompile(`^[0-9:-]+$`).MatchString(item.Text):
 		p.errorf("intent/bad-port", item.Span, "write tcp/"+item.Text+" or udp/"+item.Text, "%s: %q has no protocol", path, item.Text)
+		return false
 	case !nameForm.MatchString(item.Text):
 		p.errorf("intent/bad-port", item.Span, "write tcp/80, udp/53, tcp/8080-8090, icmp/echo-request or the name of a list",
 			"%s: %q is neither a port nor the name of a list of ports", path, item.Text)
+		return false
 	}
+	return true
 }
 
 func plainProto(s string) bool {

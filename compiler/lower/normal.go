@@ -146,7 +146,8 @@ func (u *unit) rest(dir int) []*intent.Atom {
 	closed := u.protectedAtoms(dir)
 	var out []*intent.Atom
 	add := func(a *intent.Atom) {
-		if !slices.Contains(closed, a) && !slices.Contains(out, a) {
+		within := slices.ContainsFunc(closed, func(b *intent.Atom) bool { return intent.Within(a, b) })
+		if !within && !slices.Contains(out, a) {
 			out = append(out, a)
 		}
 	}
