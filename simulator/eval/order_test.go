@@ -98,7 +98,7 @@ func TestRun_RecordsRules(t *testing.T) {
 	for _, s := range c.Rec.Steps {
 		got = append(got, strings.Join([]string{s.Node, s.Chain, s.Text, string(s.Effect), s.MarkBefore, s.Why}, " "))
 	}
-	want := []string{"n FORWARD text   MatchProto", "n FORWARD text mark 0x10 ", "n FORWARD text drop  "}
+	want := []string{"n FORWARD text   protocol is tcp", "n FORWARD text mark 0x10 ", "n FORWARD text drop  "}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -160,7 +160,7 @@ func (w *scratch) ruleStep(ref RuleRef, out outcome, at int, before uint32) trac
 		s.Matched = trace.MatchedUnknown
 	}
 	if (out == miss || out == unknown) && at < len(r.Body) {
-		s.Why = nf.KindName(r.Body[at])
+		s.Why = w.why(r.Body[at], out)
 	}
 	return s
 }
