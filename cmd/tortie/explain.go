@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"tortie/compiler/check"
+	"tortie/compiler/intent"
 	"tortie/compiler/yamlpos"
 
 	"github.com/spf13/cobra"
@@ -23,7 +25,7 @@ func newExplain() *cobra.Command {
 			if output != "text" && output != "json" {
 				return usageError("--output %q is neither text nor json", output)
 			}
-			entries := check.Catalogue()
+			entries := catalogue()
 			if len(args) == 1 {
 				e, err := findEntry(entries, args[0])
 				if err != nil {
@@ -36,6 +38,16 @@ func newExplain() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	return cmd
+}
+
+// catalogue is the entries of all codes: of objects, and of intents.
+func catalogue() []check.Entry {
+	all := check.Catalogue()
+	for _, c := range intent.Codes() {
+		all = append(all, check.Entry{Code: c.Code, Severity: c.Severity, Title: c.Title, Text: c.Text, Fix: c.Fix})
+	}
+	slices.SortFunc(all, func(a, b check.Entry) int { return strings.Compare(a.Code, b.Code) })
+	return all
 }
 
 // findEntry returns the entry of a code, which may lack the part before the
