@@ -22,11 +22,11 @@ func TestIntent_Examples(t *testing.T) {
 		{"bare-metal", "203.0.113.9", "node:worker-1:10250", "deny", "bare-metal/intent.yaml:27"},
 		{"bare-metal", "node:control-1", "node:worker-1:10250", "allow", "bare-metal/intent.yaml:29"},
 		{"bare-metal", "node:control-1", "203.0.113.9:8080", "deny", "bare-metal/intent.yaml:27"},
-		{"gateway", "203.0.113.9@gw-1/eth0", "data/db-0:5432", "allow", "gateway/intent.yaml:22"},
-		{"gateway", "203.0.113.200@gw-1/eth0", "data/db-0:5432", "deny", "gateway/intent.yaml:28"},
-		{"gateway", "203.0.113.9@gw-1/eth0", "data/db-0:22", "deny", "gateway/intent.yaml:26"},
-		{"gateway", "data/reports-0", "data/db-0:5432", "allow", "gateway/intent.yaml:23"},
-		{"gateway", "198.51.100.9@gw-1/eth0", "node:gw-1:7/udp", "allow", "gateway/intent.yaml:33"},
+		{"office-gateway", "203.0.113.9@gw-1/eth0", "data/db-0:5432", "allow", "office-gateway/intent.yaml:22"},
+		{"office-gateway", "203.0.113.200@gw-1/eth0", "data/db-0:5432", "deny", "office-gateway/intent.yaml:28"},
+		{"office-gateway", "203.0.113.9@gw-1/eth0", "data/db-0:22", "deny", "office-gateway/intent.yaml:26"},
+		{"office-gateway", "data/reports-0", "data/db-0:5432", "allow", "office-gateway/intent.yaml:23"},
+		{"office-gateway", "198.51.100.9@gw-1/eth0", "node:gw-1:7/udp", "allow", "office-gateway/intent.yaml:33"},
 	}
 	for _, r := range rows {
 		for _, dataplane := range []string{"iptables", "nftables"} {
@@ -78,7 +78,7 @@ func itoa(n int) string {
 // What examples compile to passes validation without a word.
 func TestIntent_ExamplesValidate(t *testing.T) {
 	for _, files := range [][]string{
-		{"-f", "examples/shop", "-f", "examples/online-shop/cluster"}, {"-f", "examples/bare-metal"}, {"-f", "examples/gateway"},
+		{"-f", "examples/shop", "-f", "examples/online-shop/cluster"}, {"-f", "examples/bare-metal"}, {"-f", "examples/office-gateway"},
 	} {
 		out, errs, code := tortie(t, append([]string{"validate", "--strict"}, files...)...)
 		if code != 0 {
