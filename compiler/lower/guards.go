@@ -178,7 +178,19 @@ func (u *unit) guardEnd(a *intent.Atom, s intent.Section, alone bool) {
 			}
 		}
 	}
+	last := len(rules) - 1
+	if u.guardsOverlap(a, s) { // what one guard trusts another must not deny first
+		u.guardPolicy(g.Doc, a, s, orderEnd, "-trust", rules[:last])
+		u.guardPolicy(g.Doc, a, s, orderEnd+orderDoc, "-protect", rules[last:])
+		return
+	}
 	u.guardPolicy(g.Doc, a, s, orderEnd, "-protect", rules)
+}
+
+// guardsOverlap reports whether another guard of the section may have the same
+// hosts.
+func (u *unit) guardsOverlap(a *intent.Atom, s intent.Section) bool {
+	return slices.ContainsFunc(u.guardAtoms(s), func(b *intent.Atom) bool { return a != b && !intent.Disjoint(a, b) })
 }
 
 // trusted are the rules that let the cluster's own addresses and the parties named
