@@ -166,9 +166,6 @@ func (w *intentWorld) differ(t intentTry) string {
 	if want.Allowed == (got.Verdict == trace.Allow) && got.Verdict != trace.Unknown {
 		return ""
 	}
-	if got.Reason.Hook == "FORWARD" && strings.Contains(got.Reason.Text, "neighbour discovery") {
-		return "" // modelled nodes have no route for solicitations yet: they look forwarded
-	}
 	return fmt.Sprintf("%+v\nmeaning: %v %s\nwalk: %s: %+v", t, want.Allowed, want.Why, got.Verdict, got.Reason)
 }
 

@@ -132,12 +132,16 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	if err != nil {
 		return trace.Connection{}, usageError("FROM: %v", err)
 	}
+	if from.kind == endAddr && from.node == "" && t.iface == "" {
+		src = r.entry(src, dst)
+	}
 	c, ok := everyBackend(func(s *script) trace.Connection {
 		random = s
 		w.Reset()
 		return w.Connect(walk.Request{
 			From: src, Dst: dst, Proto: to.proto, SrcPort: t.portFor(to.proto), DstPort: to.port,
 			HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code,
+			Data: true,
 		})
 	}, t.backend)
 	if !ok {

@@ -33,7 +33,10 @@ var (
 	loopback4 = netip.MustParsePrefix("127.0.0.1/8")
 	loopback6 = netip.MustParsePrefix("::1/128")
 	all4      = netip.MustParsePrefix("0.0.0.0/0")
-	all6      = netip.MustParsePrefix("::/0")
+	// multicast6 leads to every link that speaks IPv6 (addrconf_add_mroute in
+	// net/ipv6/addrconf.c).
+	multicast6 = netip.MustParsePrefix("ff00::/8")
+	all6       = netip.MustParsePrefix("::/0")
 )
 
 func (b *builder) baseLinks() {
@@ -205,6 +208,12 @@ func (b *builder) localTable() {
 	for _, l := range b.state.Links {
 		for _, a := range l.Addrs {
 			b.localRoutes(l.Name, a)
+		}
+		if !l.Loopback {
+			b.route(host.Route{
+				Table: host.TableLocal, Type: host.RouteMulticast, Dst: multicast6,
+				Metric: 256, Hops: []host.NextHop{{Dev: l.Name}}, Protocol: "kernel",
+			})
 		}
 	}
 }

@@ -24,14 +24,17 @@ func (c Connection) WriteText(w io.Writer, o TextOptions) error {
 	t.reason(c)
 	t.backends(c.Backends)
 	t.explanation(c.Explanation, c.Verdict)
-	answered := false
-	for i, p := range c.Packets {
-		if i > 0 && p.Direction == Request && answered && p.Verdict == Allow && !t.all {
-			t.printf("\n%s %s to %s: %s, as the first one\n", p.Direction, p.From, p.To, p.Verdict)
+	answered, later := false, 0
+	for _, p := range c.Packets {
+		if answered && p.Verdict == Allow && !t.all {
+			later++
 			continue
 		}
 		answered = answered || p.Direction == Reply
 		t.packet(p)
+	}
+	if later > 0 {
+		t.printf("\nlater packets of the connection: %d, all allowed\n", later)
 	}
 	t.conntrack(c)
 	for _, n := range c.Notes {

@@ -124,7 +124,7 @@ func TestWriteText_ThirdPacketIsOneLineAndNotesAreSaidOnce(t *testing.T) {
 	for _, row := range []struct {
 		text, part string
 		want       int
-	}{{short.String(), "by eth0", 2}, {all.String(), "by eth0", 3}, {short.String(), "as the first one", 1}, {short.String(), "made up", 1}} {
+	}{{short.String(), "by eth0", 2}, {all.String(), "by eth0", 3}, {short.String(), "later packets of the connection: 1, all allowed", 1}, {short.String(), "made up", 1}} {
 		if n := strings.Count(row.text, row.part); n != row.want {
 			t.Errorf("%q occurs %d times, want %d, in\n%s", row.part, n, row.want, row.text)
 		}
