@@ -51,6 +51,7 @@ func Codes() []Code {
 		{"intent/no-such-port", diag.Warning, "A named port that nobody has", "A name stands for the ports that the pods or hosts in to give that name, with that protocol.", "Name the port in the containers, or write its number."},
 		{"intent/not-hosts", diag.Error, "Not hosts", "nodePorts, forward and fastPath work at host endpoints.", "Name a party with hosts."},
 		{"intent/not-protectable", diag.Error, "Ends at which no policy can be put", "Only pods and hosts can be protected.", "Name the pods or hosts behind it."},
+		{"intent/not-proved", diag.Warning, "A guarantee", "Guarantees are read and their names checked; nothing proves them yet.", "Ask tortie trace for single connections."},
 		{"intent/nothing-left", diag.Error, "A network of which nothing is left", "except covers all of it.", "Leave the network out."},
 		{"intent/selects-nothing", diag.Warning, "A party of nobody", "No pod or host endpoint of the cluster is in the party.", "Check labels, namespaces and service accounts."},
 		{"intent/service-end", diag.Error, "A service where it cannot stand", "Calico knows services as destinations of what pods and hosts send.", "Name the pods behind the service."},

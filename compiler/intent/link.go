@@ -211,6 +211,7 @@ func (l *linker) document(d *Document) {
 		l.parties(d, g.Rule.From)
 		l.parties(d, g.Rule.To)
 		l.ports(d, g.Rule.On)
+		l.report("intent/not-proved", diag.Warning, g.Rule.Span, "tortie trace asks single connections", "the guarantee is not proved")
 	}
 }
 
