@@ -90,11 +90,7 @@ func (in *inputFlags) readObjects(cmd *cobra.Command, l *loaded) error {
 	for _, f := range files {
 		l.texts[f.Name] = f.Data
 	}
-	opt := cluster.Options{Lenient: in.lenient, Stored: in.stored}
-	var findings diag.List
-	l.snapshot, findings = cluster.Read(files, opt)
-	findings = l.addIntents(files, opt, findings)
-	l.findings = append(l.findings, withoutOn(findings, l.snapshot)...)
+	in.read(l, files)
 	if in.verbose {
 		for _, o := range l.snapshot.Others {
 			if intent.IsIntent(o.Node) {
@@ -104,6 +100,17 @@ func (in *inputFlags) readObjects(cmd *cobra.Command, l *loaded) error {
 		}
 	}
 	return nil
+}
+
+// read makes the snapshot of files, with what the intents among them are compiled
+// to.
+func (in *inputFlags) read(l *loaded, files []cluster.File) {
+	opt := cluster.Options{Lenient: in.lenient, Stored: in.stored}
+	var findings diag.List
+	l.compiled = nil
+	l.snapshot, findings = cluster.Read(files, opt)
+	findings = l.addIntents(files, opt, findings)
+	l.findings = append(l.findings, withoutOn(findings, l.snapshot)...)
 }
 
 // readInput reads a file, a folder's YAML and JSON files in order of their

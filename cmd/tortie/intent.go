@@ -51,13 +51,21 @@ func compileIntents(s *cluster.Snapshot, opt lower.Options) (*lower.Output, diag
 
 // withoutOn leaves out findings about the word on where it is a field of intents.
 func withoutOn(l diag.List, s *cluster.Snapshot) diag.List {
-	meant := map[diag.Span]bool{}
+	var meant []diag.Span
 	for _, o := range s.Others {
 		if intent.IsIntent(o.Node) {
-			for _, span := range intent.Words(o.Node) {
-				meant[span] = true
-			}
+			meant = append(meant, intent.Words(o.Node)...)
 		}
+	}
+	return withoutWords(l, meant)
+}
+
+// withoutWords leaves out findings about words that look like booleans at places
+// where they are no such thing.
+func withoutWords(l diag.List, at []diag.Span) diag.List {
+	meant := map[diag.Span]bool{}
+	for _, span := range at {
+		meant[span] = true
 	}
 	return slices.DeleteFunc(l, func(f diag.Finding) bool { return f.Code == "yaml/boolean-word" && meant[f.Span] })
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"tortie/compiler/cluster"
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
 	"tortie/simulator/scenario"
@@ -151,7 +150,8 @@ func (p *production) fleet() (*host.Fleet, error) {
 			l.texts[f.Name] = f.Data
 		}
 	}
-	l.snapshot, l.findings = cluster.Read(files, cluster.Options{})
+	l.findings = nil
+	p.in.read(l, files)
 	if err := p.in.newLinker(l); err != nil {
 		return nil, err
 	}
@@ -160,6 +160,7 @@ func (p *production) fleet() (*host.Fleet, error) {
 	if err != nil {
 		return nil, usageError("%v", err)
 	}
+	l.nameIntents(f)
 	return f, l.report(p.cmd)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tortie/compiler/diag"
+	"tortie/compiler/intent"
 	"tortie/compiler/yamlpos"
 	"tortie/dataplane/host"
 	"tortie/simulator/scenario"
@@ -29,6 +30,7 @@ func readScenarios(file string, data []byte) ([]*scenarioReader, diag.List) {
 	docs, diags := yamlpos.Parse(file, data)
 	var out []*scenarioReader
 	for _, n := range docs {
+		diags = spellIntents(n, diags)
 		if n.Str("kind") != "Scenario" || n.Str("apiVersion") != "tortie.dev/v1" {
 			diags.Add(diag.Finding{Code: "scenario/other-kind", Severity: diag.Error, Span: n.At("kind"),
 				Message: fmt.Sprintf("expected a Scenario of tortie.dev/v1, found %q of %q", n.Str("kind"), n.Str("apiVersion")),
@@ -46,6 +48,22 @@ func readScenarios(file string, data []byte) ([]*scenarioReader, diag.List) {
 		out = append(out, r)
 	}
 	return out, diags
+}
+
+// spellIntents makes the word on a field's name in the intents within a scenario;
+// findings that say otherwise are left out.
+func spellIntents(n *yamlpos.Node, diags diag.List) diag.List {
+	steps := n.Lookup("spec", "steps")
+	for i := 0; steps.Item(i) != nil; i++ {
+		objects := steps.Item(i).Get("objects")
+		for j := 0; objects.Item(j) != nil; j++ {
+			if o := objects.Item(j); intent.IsIntent(o) {
+				diags = withoutWords(diags, intent.Words(o))
+				intent.SpellWords(o)
+			}
+		}
+	}
+	return diags
 }
 
 func (r *scenarioReader) bad(message, hint string, path ...any) {

@@ -94,6 +94,23 @@ func Words(n *yamlpos.Node) []diag.Span {
 	return out
 }
 
+// SpellWords gives the fields of a document that are the word on that name, so
+// that the node written as JSON is read as the same intent.
+func SpellWords(n *yamlpos.Node) {
+	for i := range n.Fields {
+		f := &n.Fields[i]
+		if isOn(*f) {
+			f.Key = "on"
+		}
+		if f.Value != nil {
+			SpellWords(f.Value)
+		}
+	}
+	for _, item := range n.Items {
+		SpellWords(item)
+	}
+}
+
 // get returns a field's entry by the name that the language has for it.
 func get(n *yamlpos.Node, key string) *yamlpos.Field {
 	for i := range n.Fields {
