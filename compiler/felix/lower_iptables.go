@@ -58,7 +58,7 @@ func (r *renderer) iptablesRules(in []rule) []nf.Rule {
 // iptablesRule writes a rule as iptables-save does: addresses, interfaces and
 // protocol first, then the modules in the order in which Felix names them.
 func (r *renderer) iptablesRule(in *rule) nf.Rule {
-	out := nf.Rule{Origin: in.origin, Comments: in.notes}
+	out := nf.Rule{Origin: in.origin, Comments: iptablesComments(in.notes)}
 	var body []nf.Stmt
 	for _, c := range slices.Concat(in.match, in.late) {
 		body = append(body, r.iptablesMatch(c)...)

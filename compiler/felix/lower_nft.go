@@ -180,7 +180,7 @@ func (r *renderer) nftRules(layer nf.TableName, in []rule) []nf.Rule {
 // nftRule writes a rule as nft lists it: a protocol that a later port or ICMP
 // type implies is left out; a counter stands before what acts.
 func (r *renderer) nftRule(layer nf.TableName, in *rule) nf.Rule {
-	out := nf.Rule{Origin: in.origin, Comments: in.notes}
+	out := nf.Rule{Origin: in.origin, Comments: nftComments(in.notes)}
 	proto := protoOf(in.match)
 	match := r.joinPorts(in)
 	for i, c := range match {

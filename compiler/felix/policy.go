@@ -122,24 +122,6 @@ func (r *renderer) policyRule(o owner, d direction, i int, in *resolve.Rule) []r
 	return out
 }
 
-// annotationNotes are the comments that a rule's metadata become.
-func annotationNotes(list []resolve.Annotation) []string {
-	var out []string
-	for _, a := range list {
-		out = append(out, strings.Map(commentSafe, a.Key+"="+a.Value))
-	}
-	return out
-}
-
-// commentSafe replaces what Felix does not let into a comment.
-func commentSafe(c rune) rune {
-	switch {
-	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.ContainsRune("_ @%+=:,./-", c):
-		return c
-	}
-	return '_'
-}
-
 // verdictRules are the rule's own match with its mark, and the actions.
 func (r *renderer) verdictRules(o owner, d direction, i int, in *resolve.Rule, match []cond, origin int) []rule {
 	if in.Action == resolve.Log {
