@@ -92,4 +92,8 @@ func TestREADME_ShowsWhatIsPrinted(t *testing.T) {
 		t.Errorf("README shows %d runs, want at least 3", shown)
 	}
 	golden.Check(t, "README.md", []byte(got.String()))
+	first, err := os.ReadFile("examples/first/intent.yaml")
+	if err != nil || !strings.Contains(string(readme), "```yaml\n"+string(first)+"```\n") {
+		t.Errorf("README does not show examples/first/intent.yaml as it is (%v)", err)
+	}
 }
