@@ -8,9 +8,22 @@ import (
 	"tortie/dataplane/packet"
 )
 
+// syn is a SYN from the left in a family.
+func syn(fam packet.Family, src, dst string) Shot {
+	return Shot{Left, packet.Packet{Src: at(fam, src), Dst: at(fam, dst), Proto: packet.ProtoTCP, TTL: 64, SrcPort: 5000, DstPort: 80,
+		TCP: packet.TCP{Seq: 100, Flags: packet.SYN, Window: 500}}}
+}
+
+// both puts chains into a table of both families.
+func both(chains ...nf.Chain) nf.Ruleset {
+	r := ruleset(chains...)
+	r.Tables[0].Family = nf.FamilyInet
+	return r
+}
+
 // ping is an echo request from the left.
 func ping(dst string) Shot {
-	return Shot{Left, packet.Packet{Src: labAddrs[Left][0], Dst: labAddrs[dst][0], Proto: packet.ProtoICMP, TTL: 64, ICMPType: 8, ICMPID: 3, ICMPSeq: 1}}
+	return Shot{Left, packet.Packet{Src: at(packet.IPv4, labAddrs[Left][0]), Dst: at(packet.IPv4, labAddrs[dst][0]), Proto: packet.ProtoICMP, TTL: 64, ICMPType: 8, ICMPID: 3, ICMPSeq: 1}}
 }
 
 // base is an nftables chain at a hook with rules.
@@ -25,10 +38,12 @@ func ruleset(chains ...nf.Chain) nf.Ruleset {
 // Cases that random search has found.
 func TestDiff_Found(t *testing.T) {
 	netns.Require(t, labTools...)
-	synFin := Shot{Left, packet.Packet{Src: labAddrs[Left][0], Dst: labAddrs[Local][0], Proto: packet.ProtoTCP, TTL: 64, SrcPort: 5000, DstPort: 80, PayloadLen: 3,
+	synFin := Shot{Left, packet.Packet{Src: at(packet.IPv4, labAddrs[Left][0]), Dst: at(packet.IPv4, labAddrs[Local][0]), Proto: packet.ProtoTCP, TTL: 64, SrcPort: 5000, DstPort: 80, PayloadLen: 3,
 		TCP: packet.TCP{Seq: 100, Flags: packet.SYN | packet.FIN, Window: 500}}}
 	reject := nf.Rule{Body: []nf.Stmt{nf.Counter{}, nf.Reject{With: nf.RejectPortUnreach}}}
 	mark := nf.Rule{Body: []nf.Stmt{nf.Counter{}, nf.SetCtMark{Op: "set", Value: 1, Mask: ^uint32(0)}}}
+	dnat6 := nf.NAT{Kind: nf.DNAT, Addr: at(packet.IPv6, "10.2.0.2"), AddrTo: at(packet.IPv6, "10.2.0.2")}
+	ttl := nf.Rule{Body: []nf.Stmt{nf.MatchCompare{Key: []nf.Key{{Field: nf.KeyTTL, Family: packet.IPv6}}, Op: nf.OpNotEqual, Values: [][]nf.Datum{{nf.NumDatum(63)}}}, nf.Counter{}}}
 	cases := map[string]*Case{
 		"a nat chain without a translation tracks nothing": {
 			Ruleset: ruleset(base("nat", nf.TypeNAT, nf.PostRouting, nf.PriNATSrc)), Shots: []Shot{ping(Right), ping(Local)}},
@@ -36,6 +51,15 @@ func TestDiff_Found(t *testing.T) {
 			Ruleset: ruleset(base("early", nf.TypeFilter, nf.LocalOut, nf.PriMangle, mark), base("out", nf.TypeFilter, nf.LocalOut, nf.PriFilter, reject)),
 			Shots:   []Shot{ping(Local)}},
 		"a RST answers SYN and FIN": {Shots: []Shot{synFin}},
+		"a translation of the other family does nothing and tracks nothing": {
+			Ruleset: both(base("nat", nf.TypeNAT, nf.PreRouting, nf.PriNATDst, nf.Rule{Body: []nf.Stmt{nf.Counter{}, dnat6}})),
+			Shots:   []Shot{syn(packet.IPv4, "10.1.0.2", "10.2.0.3"), syn(packet.IPv6, "10.1.0.2", "10.2.0.3")}},
+		"a packet of the other family has no such key": {
+			Ruleset: both(base("in", nf.TypeFilter, nf.PreRouting, nf.PriFilter, ttl)),
+			Shots:   []Shot{syn(packet.IPv4, "10.1.0.2", "10.2.0.3"), syn(packet.IPv6, "10.1.0.2", "10.2.0.3")}},
+		"ICMPv6 errors have an address of the link that the offender came in by": {
+			Ruleset: both(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, reject)),
+			Shots:   []Shot{syn(packet.IPv6, "192.0.2.1", "10.2.0.3"), syn(packet.IPv6, "10.1.0.2", "10.2.0.3")}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

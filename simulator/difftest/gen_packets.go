@@ -21,6 +21,7 @@ type traffic struct {
 // Case makes a random case with at most n packets.
 func (m maker) Case(seed uint64, n int) *Case {
 	c := &Case{Seed: seed, Ruleset: m.Ruleset()}
+	c.Family = m.fam
 	t := &traffic{maker: m, router: newRouter(c.state()), seq: 1000}
 	for range n {
 		s, ok := t.next()
@@ -30,17 +31,26 @@ func (m maker) Case(seed uint64, n int) *Case {
 		if _, err := packet.Encode(&s.Packet); err != nil {
 			continue
 		}
-		t.router.n.unknown, t.router.n.free = "", false
-		frames := t.router.shoot(s)
-		t.shots = append(t.shots, s)
-		if t.router.n.unknown != "" || t.router.n.free {
-			t.shots = t.shots[:len(t.shots)-1]
-			break // from here on the kernel may do several things
+		frames := t.router.try(s)
+		if why := t.router.n.undecided(); why != "" {
+			c.LeftOut = append(c.LeftOut, why)
+			t.rewind(c)
+			continue
 		}
+		t.shots = append(t.shots, s)
 		t.seen, t.sent = append(t.seen, frames...), append(t.sent, s)
 	}
 	c.Shots = t.shots
 	return c
+}
+
+// rewind makes the router forget the last packet, by sending it the earlier ones
+// anew.
+func (t *traffic) rewind(c *Case) {
+	t.router = newRouter(c.state())
+	for _, s := range t.shots {
+		t.router.try(s)
+	}
 }
 
 // next makes the next packet.
@@ -60,17 +70,26 @@ func (t *traffic) next() (Shot, bool) {
 // middle of one.
 func (t *traffic) fresh() Shot {
 	from := pick(t.maker, Left, Left, Right, Local)
-	p := packet.Packet{Src: pick(t.maker, labAddrs[from]...), Dst: t.destination(from), TTL: 64, PayloadLen: uint16(t.IntN(20))}
+	if t.chance(8) { // now and then of the other family
+		t.fam = otherFamily(t.fam)
+		defer func() { t.fam = otherFamily(t.fam) }()
+	}
+	p := packet.Packet{Src: t.addr(labAddrs[from]...), Dst: t.destination(from), TTL: 64, PayloadLen: uint16(t.IntN(20))}
 	if from != Local && t.chance(15) {
-		p.Src = netip.MustParseAddr("192.0.2.1")
+		p.Src = t.addr("192.0.2.1")
 	}
 	if t.chance(25) {
 		p.TTL = 1
 	}
-	p.Proto = pick(t.maker, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoUDP, packet.ProtoICMP)
+	p.Proto = pick(t.maker, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoUDP, t.icmp())
 	switch p.Proto {
 	case packet.ProtoICMP:
 		p.ICMPType, p.ICMPID, p.ICMPSeq = pick(t.maker, uint8(8), 8, 8, 0), uint16(1+t.IntN(3)), 1
+	case packet.ProtoICMPv6:
+		p.ICMPType, p.ICMPID, p.ICMPSeq = pick(t.maker, uint8(128), 128, 128, 129), uint16(1+t.IntN(3)), 1
+		if t.chance(4) {
+			t.solicit(&p)
+		}
 	case packet.ProtoTCP:
 		p.SrcPort, p.DstPort = pick(t.maker, uint16(5000), 5001, 1000), t.port()
 		t.seq += 10000
@@ -88,15 +107,26 @@ func (t *traffic) fresh() Shot {
 	return Shot{from, p}
 }
 
+func otherFamily(f packet.Family) packet.Family { return packet.IPv4 + packet.IPv6 - f }
+
+// solicit makes the packet a message of neighbour discovery about nothing, which
+// the router takes and does not answer.
+func (t *traffic) solicit(p *packet.Packet) {
+	p.ICMPType, p.ICMPID, p.ICMPSeq, p.TTL, p.PayloadLen = pick(t.maker, uint8(neighbourSolicitation), neighbourAdvert), 0, 0, 255, 16
+	if t.chance(2) {
+		p.Dst = solicitedNode(t.addr(labAddrs[Local]...))
+	}
+}
+
 func (t *traffic) destination(from string) netip.Addr {
 	if t.chance(6) {
-		return netip.MustParseAddr("10.9.9.9")
+		return t.addr("10.9.9.9")
 	}
 	to := pick(t.maker, Left, Right, Right, Local)
 	for to == from {
 		to = pick(t.maker, Left, Right, Local)
 	}
-	return pick(t.maker, labAddrs[to]...)
+	return t.addr(labAddrs[to]...)
 }
 
 // reply answers a packet as its receiver would, or nearly.
@@ -124,9 +154,12 @@ func (t *traffic) reply(f Frame) (Shot, bool) {
 			p.PayloadLen = uint16(t.IntN(30))
 		}
 		t.disturb(&p)
-	case packet.ProtoICMP:
-		if f.Packet.ICMPType != 8 {
+	case packet.ProtoICMP, packet.ProtoICMPv6:
+		if f.Packet.ICMPType != 8 && f.Packet.ICMPType != 128 {
 			return Shot{}, false
+		}
+		if f.Packet.ICMPType == 128 {
+			p.ICMPType = 129
 		}
 		p.ICMPID, p.ICMPSeq = f.Packet.ICMPID, f.Packet.ICMPSeq
 	}
@@ -190,11 +223,17 @@ func (t *traffic) icmpError() (Shot, bool) {
 	}
 	in := f.Packet
 	p := packet.Packet{Src: in.Dst, Dst: in.Src, Proto: packet.ProtoICMP, TTL: 64, ICMPType: pick(t.maker, uint8(3), 3, 11), Inner: &in}
-	if p.ICMPType == 3 {
+	switch {
+	case in.Family() == packet.IPv6:
+		p.Proto, p.ICMPType = packet.ProtoICMPv6, pick(t.maker, uint8(1), 1, 3)
+		if p.ICMPType == 1 {
+			p.ICMPCode = pick(t.maker, uint8(1), 3, 4)
+		}
+	case p.ICMPType == 3:
 		p.ICMPCode = pick(t.maker, uint8(1), 3, 13)
 	}
 	if t.chance(4) {
-		p.Src = netip.MustParseAddr("192.0.2.99")
+		p.Src = at(in.Family(), "192.0.2.99")
 	}
 	return Shot{f.Side, p}, true
 }

@@ -12,9 +12,17 @@ import (
 // maker makes random rule sets and packets from a seed.
 type maker struct {
 	*rand.Rand
+	// fam is the family of most packets, and of the tables that know only one.
+	fam packet.Family
+	// inet says that rules are for a table of both families.
+	inet bool
 }
 
-func newMaker(seed uint64) maker { return maker{rand.New(rand.NewPCG(seed, 0x7042))} }
+func newMaker(seed uint64) maker {
+	m := maker{Rand: rand.New(rand.NewPCG(seed, 0x7042))}
+	m.fam = pick(m, families...)
+	return m
+}
 
 // chance holds in one of n cases.
 func (m maker) chance(n int) bool { return m.IntN(n) == 0 }
@@ -26,7 +34,34 @@ var portPool = []uint16{80, 443, 1000, 2000, 53}
 
 var prefixPool = []string{"10.1.0.0/24", "10.2.0.0/24", "10.1.0.2/32", "10.2.0.2/32", "10.1.0.3/32", "10.1.0.1/32", "10.0.0.0/8", "10.9.9.9/32", "192.0.2.0/24"}
 
-func (m maker) prefix() netip.Prefix { return netip.MustParsePrefix(pick(m, prefixPool...)) }
+func (m maker) prefix() netip.Prefix { return prefixAt(m.fam, pick(m, prefixPool...)) }
+
+// addr is one of some addresses of the lab, named by their IPv4 forms.
+func (m maker) addr(v4 ...string) netip.Addr { return at(m.fam, pick(m, v4...)) }
+
+// icmp is the family's ICMP.
+func (m maker) icmp() packet.Proto {
+	if m.fam == packet.IPv6 {
+		return packet.ProtoICMPv6
+	}
+	return packet.ProtoICMP
+}
+
+// icmpType is a type that packets of the family have.
+func (m maker) icmpType() uint8 {
+	if m.fam == packet.IPv6 {
+		return pick(m, uint8(128), 129, 1, 3, 135)
+	}
+	return pick(m, uint8(8), 0, 3, 11)
+}
+
+// family is the family of a table that knows only one.
+func (m maker) family() nf.Family {
+	if m.fam == packet.IPv6 {
+		return nf.FamilyIP6
+	}
+	return nf.FamilyIP
+}
 
 func (m maker) port() uint16 { return pick(m, portPool...) }
 
@@ -56,15 +91,16 @@ func (m maker) Ruleset() nf.Ruleset {
 }
 
 func (m maker) ipsets() []nf.Set {
-	addr := func(s string) nf.Datum { return nf.AddrDatum(netip.MustParseAddr(s)) }
+	addr := func(list ...string) nf.Datum { return nf.AddrDatum(m.addr(list...)) }
+	net := func(s string) nf.Datum { return nf.PrefixDatum(prefixAt(m.fam, s)) }
 	port := nf.NumDatum(uint64(m.port()))
 	port.Proto = pick(m, packet.ProtoTCP, packet.ProtoUDP)
 	return []nf.Set{
-		{Name: "ips", Type: "hash:ip", Family: packet.IPv4, Elements: []nf.Element{{Key: []nf.Datum{addr(pick(m, "10.1.0.2", "10.2.0.2"))}}, {Key: []nf.Datum{addr("10.1.0.1")}}}},
-		{Name: "nets", Type: "hash:net", Family: packet.IPv4, Elements: []nf.Element{
-			{Key: []nf.Datum{nf.PrefixDatum(netip.MustParsePrefix("10.2.0.0/16"))}},
-			{Key: []nf.Datum{nf.PrefixDatum(netip.MustParsePrefix("10.2.0.3/32"))}, Nomatch: true}}},
-		{Name: "services", Type: "hash:ip,port", Family: packet.IPv4, Elements: []nf.Element{{Key: []nf.Datum{addr(pick(m, "10.2.0.2", "10.9.9.9")), port}}}},
+		{Name: "ips", Type: "hash:ip", Family: m.fam, Elements: []nf.Element{{Key: []nf.Datum{addr("10.1.0.2", "10.2.0.2")}}, {Key: []nf.Datum{addr("10.1.0.1")}}}},
+		{Name: "nets", Type: "hash:net", Family: m.fam, Elements: []nf.Element{
+			{Key: []nf.Datum{net("10.2.0.0/16")}},
+			{Key: []nf.Datum{net("10.2.0.3/32")}, Nomatch: true}}},
+		{Name: "services", Type: "hash:ip,port", Family: m.fam, Elements: []nf.Element{{Key: []nf.Datum{addr("10.2.0.2", "10.9.9.9"), port}}}},
 	}
 }
 
@@ -84,7 +120,7 @@ func (m maker) iptables(b nf.Backend) []nf.Table {
 var userChains = []nf.ChainName{"sub0", "sub1"}
 
 func (m maker) iptablesTable(b nf.Backend, name nf.TableName) nf.Table {
-	t := nf.Table{Family: nf.FamilyIP, Name: name, Backend: b}
+	t := nf.Table{Family: m.family(), Name: name, Backend: b}
 	for _, c := range nf.IptablesBuiltins(name) {
 		base, _ := nf.IptablesBase(name, c)
 		if name == "filter" && m.chance(8) {
@@ -111,7 +147,7 @@ func (m maker) iptablesTable(b nf.Backend, name nf.TableName) nf.Table {
 // iptablesRule makes a rule of a built-in chain at a hook, or of a user chain
 // (hook 0), that may jump to the given chains.
 func (m maker) iptablesRule(table nf.TableName, h nf.Hook, jumps []nf.ChainName) nf.Rule {
-	proto := pick(m, packet.ProtoAny, packet.ProtoAny, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoICMP)
+	proto := pick(m, packet.ProtoAny, packet.ProtoAny, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, m.icmp())
 	r := nf.Rule{}
 	if m.chance(3) {
 		r.Body = append(r.Body, nf.MatchAddr{Dir: nf.Src, Prefix: m.prefix(), Invert: m.chance(4)})
@@ -161,7 +197,7 @@ func (m maker) iptablesMatch(proto packet.Proto, h nf.Hook) nf.Stmt {
 	case 11:
 		return nf.MatchLimit{Rate: 1, Unit: nf.PerHour, Burst: uint32(2 + m.IntN(3))}
 	case 12:
-		from, to := netip.MustParseAddr("10.1.0.2"), netip.MustParseAddr(pick(m, "10.1.0.9", "10.2.0.2"))
+		from, to := m.addr("10.1.0.2"), m.addr("10.1.0.9", "10.2.0.2")
 		return nf.MatchIPRange{Src: &nf.AddrRange{From: from, To: to}, SrcInvert: inv}
 	case 13:
 		return nf.MatchLength{Lo: 0, Hi: uint16(30 + m.IntN(40)), Invert: inv}
@@ -181,7 +217,7 @@ func (m maker) iptablesMatch(proto packet.Proto, h nf.Hook) nf.Stmt {
 		}
 		return nf.MatchSet{Set: set, Dirs: dirs, Invert: inv}
 	case 7:
-		return nf.MatchAddrType{DstType: pick(m, nf.AddrLocal, nf.AddrUnicast, nf.AddrLocal|nf.AddrBroadcast), DstInvert: inv}
+		return nf.MatchAddrType{DstType: pick(m, nf.AddrLocal, nf.AddrUnicast, m.broadcast()), DstInvert: inv}
 	case 8:
 		if proto == packet.ProtoTCP || proto == packet.ProtoUDP {
 			return nf.MatchMultiport{Dir: pick(m, nf.Src, nf.Dst, nf.Either), Ports: []nf.PortRange{m.portRange(), m.portRange()}, Invert: inv}
@@ -189,9 +225,17 @@ func (m maker) iptablesMatch(proto packet.Proto, h nf.Hook) nf.Stmt {
 	case 9:
 		return nf.MatchStatistic{Nth: true, Every: uint32(2 + m.IntN(2)), Packet: 0}
 	case 10:
-		return nf.MatchTTL{Op: pick(m, "eq", "lt", "gt"), Value: pick(m, uint8(63), 64, 2)}
+		return nf.MatchTTL{Op: pick(m, "eq", "lt", "gt"), Value: pick(m, uint8(63), 64, 2), HL: m.fam == packet.IPv6}
 	}
 	return nil
+}
+
+// broadcast is a set of address types with broadcast, which only IPv4 has.
+func (m maker) broadcast() nf.AddrType {
+	if m.fam == packet.IPv6 {
+		return nf.AddrMulticast
+	}
+	return nf.AddrLocal | nf.AddrBroadcast
 }
 
 // protoMatch makes the match of the protocol itself.
@@ -210,8 +254,8 @@ func (m maker) protoMatch(proto packet.Proto) nf.Stmt {
 			l4.Flags = &nf.TCPFlagsTest{Mask: packet.FIN | packet.SYN | packet.RST | packet.ACK, Comp: packet.SYN, Invert: m.chance(3)}
 		}
 		return l4
-	case packet.ProtoICMP:
-		return nf.MatchICMP{Family: packet.IPv4, Type: pick(m, uint8(8), 0, 3, 11), CodeLo: 0, CodeHi: 255, Invert: m.chance(4)}
+	case packet.ProtoICMP, packet.ProtoICMPv6:
+		return nf.MatchICMP{Family: m.fam, Type: m.icmpType(), CodeLo: 0, CodeHi: 255, Invert: m.chance(4)}
 	}
 	return nil
 }

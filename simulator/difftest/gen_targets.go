@@ -1,8 +1,6 @@
 package difftest
 
 import (
-	"net/netip"
-
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 )
@@ -81,7 +79,7 @@ func (m maker) natTarget(h nf.Hook, proto packet.Proto) nf.Stmt {
 			nat.Kind = nf.Redirect
 			return nat
 		}
-		nat.Addr = netip.MustParseAddr(pick(m, "10.2.0.2", "10.2.0.3", "10.1.0.2", "10.1.0.1"))
+		nat.Addr = m.addr("10.2.0.2", "10.2.0.3", "10.1.0.2", "10.1.0.1")
 	case nf.PostRouting, nf.LocalIn:
 		nat.Kind = nf.SNAT
 		if h == nf.PostRouting && m.chance(2) {
@@ -89,7 +87,7 @@ func (m maker) natTarget(h nf.Hook, proto packet.Proto) nf.Stmt {
 			nat.Port, nat.PortTo = 0, 0
 			return nat
 		}
-		nat.Addr = netip.MustParseAddr(pick(m, "10.2.0.1", "10.1.0.1", "10.2.0.9", "192.0.2.7"))
+		nat.Addr = m.addr("10.2.0.1", "10.1.0.1", "10.2.0.9", "192.0.2.7")
 	default:
 		return nil
 	}
@@ -99,7 +97,8 @@ func (m maker) natTarget(h nf.Hook, proto packet.Proto) nf.Stmt {
 
 // nft makes a table of nftables with random base chains.
 func (m maker) nft(name nf.TableName) nf.Table {
-	t := nf.Table{Family: nf.FamilyIP, Name: name, Backend: nf.NFTables, Sets: m.nftSets()}
+	t := nf.Table{Family: pick(m, m.family(), m.family(), nf.FamilyInet), Name: name, Backend: nf.NFTables, Sets: m.nftSets()}
+	m.inet = t.Family == nf.FamilyInet
 	for i := range userChains {
 		c := nf.Chain{Name: userChains[i]}
 		for range 1 + m.IntN(3) {
@@ -175,14 +174,18 @@ func (m maker) nftRule(h nf.Hook, jumps []nf.ChainName) nf.Rule {
 // nftSets are the named sets of a table: nets, and address, protocol and port.
 func (m maker) nftSets() []nf.Set {
 	net := func(s string) nf.Element {
-		return nf.Element{Key: []nf.Datum{nf.PrefixDatum(netip.MustParsePrefix(s))}}
+		return nf.Element{Key: []nf.Datum{nf.PrefixDatum(prefixAt(m.fam, s))}}
 	}
 	service := func(addr string, proto packet.Proto, port uint16) nf.Element {
-		return nf.Element{Key: []nf.Datum{nf.AddrDatum(netip.MustParseAddr(addr)), nf.NumDatum(uint64(proto)), nf.NumDatum(uint64(port))}}
+		return nf.Element{Key: []nf.Datum{nf.AddrDatum(at(m.fam, addr)), nf.NumDatum(uint64(proto)), nf.NumDatum(uint64(port))}}
+	}
+	addrType := nf.TypeIPv4Addr
+	if m.fam == packet.IPv6 {
+		addrType = nf.TypeIPv6Addr
 	}
 	return []nf.Set{
-		{Name: "nets", Key: []nf.DataType{nf.TypeIPv4Addr}, Interval: true, Elements: []nf.Element{net(pick(m, "10.1.0.0/24", "10.1.0.2/32")), net("10.2.0.0/31")}},
-		{Name: "services", Key: []nf.DataType{nf.TypeIPv4Addr, nf.TypeInetProto, nf.TypeInetService}, Elements: []nf.Element{
+		{Name: "nets", Key: []nf.DataType{addrType}, Interval: true, Elements: []nf.Element{net(pick(m, "10.1.0.0/24", "10.1.0.2/32")), net("10.2.0.0/31")}},
+		{Name: "services", Key: []nf.DataType{addrType, nf.TypeInetProto, nf.TypeInetService}, Elements: []nf.Element{
 			service(pick(m, "10.2.0.2", "10.9.9.9"), packet.ProtoTCP, m.port()), service("10.1.0.1", packet.ProtoUDP, m.port())}},
 	}
 }
@@ -201,7 +204,7 @@ func (m maker) vmap(jumps []nf.ChainName) nf.Stmt {
 	}
 	return nf.VMap{Key: []nf.Key{{Field: nf.KeyL4Proto}}, Elements: []nf.Element{
 		{Key: []nf.Datum{nf.NumDatum(uint64(packet.ProtoTCP))}, Verdict: verdict()},
-		{Key: []nf.Datum{nf.NumDatum(uint64(packet.ProtoICMP))}, Verdict: verdict()}}}
+		{Key: []nf.Datum{nf.NumDatum(uint64(m.icmp()))}, Verdict: verdict()}}}
 }
 
 func (m maker) nftNATRule(h nf.Hook) nf.Rule {
@@ -225,6 +228,20 @@ func compare(k nf.KeyField, op nf.Op, d nf.Datum) nf.MatchCompare {
 	return nf.MatchCompare{Key: []nf.Key{{Field: k}}, Op: op, Values: [][]nf.Datum{{d}}}
 }
 
+// ipKey is a key of the IP header; in a table of both families it names its own.
+func (m maker) ipKey(k nf.KeyField) nf.Key {
+	if m.inet {
+		return nf.Key{Field: k, Family: m.fam}
+	}
+	return nf.Key{Field: k}
+}
+
+func (m maker) compareIP(k nf.KeyField, op nf.Op, d nf.Datum) nf.MatchCompare {
+	c := compare(k, op, d)
+	c.Key[0] = m.ipKey(k)
+	return c
+}
+
 // nftProtoMatch makes a comparison that is about one protocol; nft refuses rules
 // with contradicting ones.
 func (m maker) nftProtoMatch() nf.Stmt {
@@ -233,9 +250,13 @@ func (m maker) nftProtoMatch() nf.Stmt {
 	case 0:
 		return compare(pick(m, nf.KeyTCPDPort, nf.KeyTCPSPort, nf.KeyUDPDPort, nf.KeyUDPSPort), op, nf.NumDatum(uint64(m.port())))
 	case 1:
-		return compare(nf.KeyL4Proto, op, nf.NumDatum(uint64(pick(m, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoICMP))))
+		return compare(nf.KeyL4Proto, op, nf.NumDatum(uint64(pick(m, packet.ProtoTCP, packet.ProtoUDP, m.icmp()))))
 	case 2:
-		return compare(nf.KeyICMPType, op, nf.NumDatum(uint64(pick(m, 8, 0, 3, 11))))
+		key := nf.KeyICMPType
+		if m.fam == packet.IPv6 {
+			key = nf.KeyICMPv6Type
+		}
+		return compare(key, op, nf.NumDatum(uint64(m.icmpType())))
 	}
 	lo := m.port()
 	return compare(nf.KeyTCPDPort, op, nf.RangeDatum(uint64(lo), uint64(lo)+500))
@@ -246,18 +267,18 @@ func (m maker) nftMatch() nf.Stmt {
 	op := pick(m, nf.OpEqual, nf.OpEqual, nf.OpEqual, nf.OpNotEqual)
 	switch m.IntN(12) {
 	case 8:
-		return nf.MatchLookup{Key: []nf.Key{{Field: pick(m, nf.KeySAddr, nf.KeyDAddr)}}, Set: "nets", Invert: m.chance(3)}
+		return nf.MatchLookup{Key: []nf.Key{m.ipKey(pick(m, nf.KeySAddr, nf.KeyDAddr))}, Set: "nets", Invert: m.chance(3)}
 	case 9:
-		return nf.MatchLookup{Key: []nf.Key{{Field: nf.KeyDAddr}, {Field: nf.KeyL4Proto}, {Field: nf.KeyTHDPort}}, Set: "services", Invert: m.chance(3)}
+		return nf.MatchLookup{Key: []nf.Key{m.ipKey(nf.KeyDAddr), {Field: nf.KeyL4Proto}, {Field: nf.KeyTHDPort}}, Set: "services", Invert: m.chance(3)}
 	case 10:
 		return nf.MatchLimit{Rate: 1, Unit: nf.PerHour, Burst: uint32(2 + m.IntN(3)), Over: m.chance(3)}
 	case 11:
-		c := compare(pick(m, nf.KeySAddr, nf.KeyDAddr), op, nf.PrefixDatum(netip.MustParsePrefix("10.1.0.2/32")))
-		c.Values = append(c.Values, []nf.Datum{nf.PrefixDatum(netip.MustParsePrefix("10.2.0.2/32"))})
+		c := m.compareIP(pick(m, nf.KeySAddr, nf.KeyDAddr), op, nf.PrefixDatum(prefixAt(m.fam, "10.1.0.2/32")))
+		c.Values = append(c.Values, []nf.Datum{nf.PrefixDatum(prefixAt(m.fam, "10.2.0.2/32"))})
 		c.Anonymous = true
 		return c
 	case 0, 1:
-		return compare(pick(m, nf.KeySAddr, nf.KeyDAddr), op, nf.PrefixDatum(m.prefix()))
+		return m.compareIP(pick(m, nf.KeySAddr, nf.KeyDAddr), op, nf.PrefixDatum(m.prefix()))
 	case 2:
 		return compare(pick(m, nf.KeyIIFName, nf.KeyOIFName), op, nf.NameDatum(pick(m, "lr", "rr", "lo")))
 	case 3:
@@ -269,7 +290,7 @@ func (m maker) nftMatch() nf.Stmt {
 	case 6:
 		return compare(nf.KeyCtDirection, op, nf.NumDatum(uint64(m.IntN(2))))
 	}
-	return compare(nf.KeyTTL, op, nf.NumDatum(uint64(pick(m, 63, 64))))
+	return m.compareIP(nf.KeyTTL, op, nf.NumDatum(uint64(pick(m, 63, 64))))
 }
 
 func (m maker) nftCtState() nf.Stmt {

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -14,7 +15,6 @@ import (
 	"tortie/dataplane/host"
 	"tortie/dataplane/kernel"
 	"tortie/dataplane/netns"
-	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 )
 
@@ -35,7 +35,7 @@ var routerLinks = map[string]host.LinkName{Left: "lr", Right: "rr"}
 type lab struct {
 	router *netns.NS
 	ends   map[string]*labEnd
-	raw    int // raw socket inside of the router
+	raw    map[packet.Family]int // raw sockets inside of the router
 	all    []*netns.NS
 }
 
@@ -43,51 +43,7 @@ type lab struct {
 type labEnd struct {
 	side  string
 	fd    int
-	frame [14]byte // the Ethernet header of frames to the router
-}
-
-// routerState is the router without rules. ICMP is not rate-limited and there
-// are no redirects, because both depend on the clock.
-func routerState() *host.State {
-	link := func(i int, name host.LinkName, prefix string) host.Link {
-		return host.Link{Index: i, Name: name, Up: true, MTU: 1500, Addrs: []host.Addr{{Prefix: netip.MustParsePrefix(prefix)}}}
-	}
-	lo := host.Link{Index: 1, Name: "lo", Up: true, Loopback: true, MTU: 65536, Addrs: []host.Addr{{Prefix: netip.MustParsePrefix("127.0.0.1/8"), Scope: host.ScopeHost}}}
-	s := &host.State{Name: routerName, Links: []host.Link{lo, link(2, "lr", "10.1.0.1/24"), link(3, "rr", "10.2.0.1/24")}, Sysctls: map[string]string{
-		"net.ipv4.ip_forward": "1", "net.ipv4.icmp_ratelimit": "0", "net.ipv4.icmp_msgs_per_sec": "1000000", "net.ipv4.icmp_msgs_burst": "1000000",
-		"net.ipv6.conf.all.disable_ipv6": "1",
-	}}
-	for _, l := range []string{"all", "default", "lr", "rr"} {
-		s.Sysctls["net.ipv4.conf."+l+".send_redirects"] = "0"
-		s.Sysctls["net.ipv4.conf."+l+".rp_filter"] = "0"
-	}
-	for _, l := range s.Links {
-		s.Routes = append(s.Routes, connectedRoutes(l)...)
-	}
-	s.Routes = append(s.Routes, host.Route{Table: host.TableMain, Type: host.RouteUnicast, Dst: netip.MustParsePrefix("0.0.0.0/0"),
-		Hops: []host.NextHop{{Via: netip.MustParseAddr("10.2.0.2"), Dev: "rr"}}})
-	return s
-}
-
-// connectedRoutes are the routes that the kernel makes for a link's address.
-func connectedRoutes(l host.Link) []host.Route {
-	a := l.Addrs[0].Prefix
-	hop := []host.NextHop{{Dev: l.Name}}
-	single := netip.PrefixFrom(a.Addr(), 32)
-	local := host.Route{Table: host.TableLocal, Type: host.RouteLocal, Dst: single, Scope: host.ScopeHost, PrefSrc: a.Addr(), Hops: hop, Protocol: "kernel"}
-	broadcast := host.Route{Table: host.TableLocal, Type: host.RouteBroadcast, Dst: netip.PrefixFrom(nf.PrefixDatum(a).AddrTo, 32), Scope: host.ScopeLink, PrefSrc: a.Addr(), Hops: hop, Protocol: "kernel"}
-	net := host.Route{Table: host.TableMain, Type: host.RouteUnicast, Dst: a.Masked(), Scope: host.ScopeLink, PrefSrc: a.Addr(), Hops: hop, Protocol: "kernel"}
-	if l.Loopback {
-		net.Table, net.Type, net.Scope = host.TableLocal, host.RouteLocal, host.ScopeHost
-	}
-	return []host.Route{local, broadcast, net}
-}
-
-// labAddrs are the addresses that exist on each side.
-var labAddrs = map[string][]netip.Addr{
-	Left:  {netip.MustParseAddr("10.1.0.2"), netip.MustParseAddr("10.1.0.3")},
-	Right: {netip.MustParseAddr("10.2.0.2"), netip.MustParseAddr("10.2.0.3")},
-	Local: {netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("10.2.0.1")},
+	frame [12]byte // the hardware addresses of frames to the router
 }
 
 const (
@@ -97,7 +53,7 @@ const (
 
 // newLab makes the namespaces and the router's network, without rules.
 func newLab() (*lab, error) {
-	l := &lab{ends: map[string]*labEnd{}, raw: -1}
+	l := &lab{ends: map[string]*labEnd{}, raw: map[packet.Family]int{}}
 	var err error
 	if l.router, err = l.namespace(); err != nil {
 		return nil, err
@@ -116,15 +72,39 @@ func newLab() (*lab, error) {
 		l.Close()
 		return nil, err
 	}
-	err = l.router.Do(func() (err error) {
-		l.raw, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
-		return err
-	})
-	if err != nil {
+	if err := l.router.Do(l.openRaw); err != nil {
 		l.Close()
 		return nil, err
 	}
-	return l, nil
+	return l, l.settle()
+}
+
+// settle waits until the router has told both sides which IPv6 groups it is in,
+// which it does once, some milliseconds after its addresses are set.
+func (l *lab) settle() error {
+	heard := map[string]bool{}
+	for deadline := time.Now().Add(100 * time.Millisecond); len(heard) < len(l.ends) && time.Now().Before(deadline); {
+		frames, err := l.receive(1, time.Millisecond)
+		if err != nil {
+			return err
+		}
+		for _, f := range frames {
+			heard[f.Side] = heard[f.Side] || f.Packet.ICMPType == listenerReport
+		}
+	}
+	return nil
+}
+
+// openRaw opens the sockets by which processes of the router send.
+func (l *lab) openRaw() error {
+	for fam, domain := range map[packet.Family]int{packet.IPv4: unix.AF_INET, packet.IPv6: unix.AF_INET6} {
+		fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+		if err != nil {
+			return err
+		}
+		l.raw[fam] = fd
+	}
+	return nil
 }
 
 func (l *lab) namespace() (*netns.NS, error) {
@@ -140,8 +120,8 @@ func (l *lab) Close() {
 	for _, e := range l.ends {
 		unix.Close(e.fd)
 	}
-	if l.raw >= 0 {
-		unix.Close(l.raw)
+	for _, fd := range l.raw {
+		unix.Close(fd)
 	}
 	for _, ns := range l.all {
 		ns.Close()
@@ -154,11 +134,15 @@ func (l *lab) join(side string) error {
 	if err != nil {
 		return err
 	}
-	quiet := map[string]string{"net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1"}
-	for _, ns := range []*netns.NS{far, l.router} {
-		if err := kernel.Sysctls(ns, quiet); err != nil {
-			return err
-		}
+	if err := kernel.Sysctls(far, map[string]string{"net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1"}); err != nil {
+		return err
+	}
+	quiet := map[string]string{}
+	for name, value := range silence {
+		quiet[strings.ReplaceAll(name, "*", "default")] = value
+	}
+	if err := kernel.Sysctls(l.router, quiet); err != nil {
+		return err
 	}
 	if err := netns.Join(netns.End{NS: l.router, Name: string(routerLinks[side]), MAC: routerMAC}, netns.End{NS: far, Name: "far", MAC: farMAC}); err != nil {
 		return err
@@ -168,7 +152,6 @@ func (l *lab) join(side string) error {
 	own, _ := net.ParseMAC(farMAC)
 	copy(e.frame[0:], router)
 	copy(e.frame[6:], own)
-	binary.BigEndian.PutUint16(e.frame[12:], unix.ETH_P_IP)
 	err = far.Do(func() error { return e.open("far") })
 	if err == nil {
 		l.ends[side] = e
@@ -181,10 +164,10 @@ func (e *labEnd) open(link string) error {
 	if err != nil {
 		return err
 	}
-	if e.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(htons(unix.ETH_P_IP))); err != nil {
+	if e.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(htons(unix.ETH_P_ALL))); err != nil {
 		return err
 	}
-	return unix.Bind(e.fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_IP), Ifindex: dev.Index})
+	return unix.Bind(e.fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: dev.Index})
 }
 
 func htons(v uint16) uint16 { return v<<8 | v>>8 }
@@ -202,12 +185,14 @@ func (l *lab) neighbours() error {
 		if err != nil {
 			return err
 		}
-		base := labAddrs[side][0].As4()
-		for last := byte(2); last < 10; last++ {
-			base[3] = last
-			n := &netlink.Neigh{LinkIndex: dev.Attrs().Index, State: netlink.NUD_PERMANENT, IP: net.IP(base[:]).To4(), HardwareAddr: far}
-			if err := h.NeighSet(n); err != nil {
-				return fmt.Errorf("neighbour %s: %w", n.IP, err)
+		for _, fam := range families {
+			for last := byte(2); last < 10; last++ {
+				b := at(fam, labAddrs[side][0]).AsSlice()
+				b[len(b)-1] = last
+				n := &netlink.Neigh{LinkIndex: dev.Attrs().Index, State: netlink.NUD_PERMANENT, IP: b, HardwareAddr: far}
+				if err := h.NeighSet(n); err != nil {
+					return fmt.Errorf("neighbour %s: %w", n.IP, err)
+				}
 			}
 		}
 	}
@@ -221,17 +206,28 @@ func (l *lab) send(s Shot) error {
 	if err != nil {
 		return err
 	}
+	fam, to := s.Packet.Family(), unix.Sockaddr(nil)
 	if s.From == Local {
-		err = unix.Sendto(l.raw, data, 0, &unix.SockaddrInet4{Addr: s.Packet.Dst.As4()})
-		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EINVAL) {
+		if to = (&unix.SockaddrInet6{Addr: s.Packet.Dst.As16()}); fam == packet.IPv4 {
+			to = &unix.SockaddrInet4{Addr: s.Packet.Dst.As4()}
+		}
+		err = unix.Sendto(l.raw[fam], data, 0, to)
+		if slices.ContainsFunc(refusals, func(e error) bool { return errors.Is(err, e) }) {
 			return nil
 		}
 		return err
 	}
-	e := l.ends[s.From]
-	_, err = unix.Write(e.fd, append(e.frame[:], data...))
+	e, typ := l.ends[s.From], uint16(unix.ETH_P_IP)
+	if fam == packet.IPv6 {
+		typ = unix.ETH_P_IPV6
+	}
+	frame := binary.BigEndian.AppendUint16(e.frame[:], typ)
+	_, err = unix.Write(e.fd, append(frame, data...))
 	return err
 }
+
+// refusals are what a process may be told when it sends.
+var refusals = []error{unix.EPERM, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EINVAL, unix.EACCES}
 
 // receive takes the packets that have arrived on both sides, waiting for at
 // least want of them.
@@ -266,6 +262,9 @@ func (e *labEnd) drain() ([]Frame, error) {
 			return out, err
 		}
 		if a, ok := from.(*unix.SockaddrLinklayer); ok && a.Pkttype == unix.PACKET_OUTGOING || n < 14 {
+			continue
+		}
+		if typ := binary.BigEndian.Uint16(buf[12:]); typ != unix.ETH_P_IP && typ != unix.ETH_P_IPV6 {
 			continue
 		}
 		p, err := packet.Decode(buf[14:n])

@@ -1,6 +1,7 @@
 package difftest
 
 import (
+	"fmt"
 	"strconv"
 
 	"tortie/dataplane/host"
@@ -34,6 +35,18 @@ func (n *node) reset() {
 	n.w.Reset()
 	n.hits, n.unknown = map[Place]int{}, ""
 	n.rec.Take()
+}
+
+// undecided says why the last packet's way is not compared with the kernel: the
+// walk cannot tell it, or the kernel draws something at random; "" if it is.
+func (n *node) undecided() string {
+	switch {
+	case n.unknown != "":
+		return "unknown: " + n.unknown
+	case n.free:
+		return "the kernel draws a port"
+	}
+	return ""
 }
 
 // departure is where a packet went.
@@ -73,6 +86,9 @@ func (n *node) departures(o walk.Outcome) []departure {
 		d.link = o.Out
 	case walk.Unknown:
 		n.unknown = o.Reason
+		if _, _, rule := n.w.Engine(n.name).Place(o.Rule); rule != nil {
+			n.unknown += because(rule)
+		}
 	default:
 		d.outputDrop = o.Hook == nf.LocalOut
 	}
@@ -85,6 +101,19 @@ func (n *node) departures(o walk.Outcome) []departure {
 		out = append(out, n.departures(a)...)
 	}
 	return out
+}
+
+// because names what of a rule may be unknown.
+func because(r *nf.Rule) string {
+	for _, s := range r.Body {
+		switch s.(type) {
+		case nf.MatchLength:
+			return " (-m length, of a packet with TCP options or a quoted packet)"
+		case nf.MatchLookup:
+			return " (th dport of ICMP)"
+		}
+	}
+	return fmt.Sprintf(" (%#v)", r.Body)
 }
 
 // count adds the rules and policies of some steps to the hits.

@@ -34,24 +34,25 @@ func TestDiff_Random(t *testing.T) {
 		seed = uint64(time.Now().UnixNano()) % 1_000_000_000
 	}
 	t.Logf("first seed %d (-difftest.seed=%d repeats)", seed, seed)
-	packets, rulesets, rules, failed := 0, 0, 0, 0
-	start := time.Now()
-	for ; packets < *diffN && failed < 5; seed++ {
+	var s Summary
+	for ; s.Packets < *diffN && s.Different < 5; seed++ {
 		c := newMaker(seed).Case(seed, perRuleset)
-		if len(c.Shots) == 0 {
+		if s.Add(c); len(c.Shots) == 0 {
 			continue
 		}
 		diffs, err := c.Run()
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		packets, rulesets, rules = packets+len(c.Shots), rulesets+1, rules+c.size()-len(c.Shots)
 		if len(diffs) > 0 {
-			failed++
+			s.Different++
 			report(t, c)
 		}
 	}
-	t.Logf("%d packets through %d rule sets with %d rules compared in %s, %d rule sets differ", packets, rulesets, rules, time.Since(start).Round(time.Second), failed)
+	t.Log(s.String())
+	if n := total(s.LeftOut); s.Packets > 200 && 10*n > s.Packets {
+		t.Errorf("too many packets are left out: %d", n)
+	}
 }
 
 // report shrinks a case that differs and shows it.

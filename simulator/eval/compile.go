@@ -98,8 +98,9 @@ func (k *compiler) compileTarget(s nf.Stmt) step {
 	case nf.NoTrack: // neither xt_CT's notrack nor nft's asks for tracking
 		return noTrack
 	case nf.NAT:
-		k.tracked()
-		return k.nat(s)
+		f := natFamily(s)
+		k.trackedFor(f)
+		return onlyFor(f, k.nat(s))
 	case nf.SetDSCP:
 		return setDSCP(s)
 	case nf.SetElement:

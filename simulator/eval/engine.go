@@ -206,9 +206,14 @@ func (k *compiler) stmtID() int32 {
 }
 
 // tracked notes that the table's rules need connection tracking.
-func (k *compiler) tracked() {
-	k.e.tracks[0] = k.e.tracks[0] || k.table.Family.Sees(packet.IPv4)
-	k.e.tracks[1] = k.e.tracks[1] || k.table.Family.Sees(packet.IPv6)
+func (k *compiler) tracked() { k.trackedFor(0) }
+
+// trackedFor notes that packets of one family, or of all that the table sees,
+// need connection tracking.
+func (k *compiler) trackedFor(only packet.Family) {
+	for i, f := range []packet.Family{packet.IPv4, packet.IPv6} {
+		k.e.tracks[i] = k.e.tracks[i] || k.table.Family.Sees(f) && (only == 0 || only == f)
+	}
 }
 
 func (k *compiler) compileRule(r *nf.Rule) rule {

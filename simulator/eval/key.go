@@ -30,6 +30,20 @@ func (k *compiler) keys(keys []nf.Key, types []nf.DataType) []loader {
 }
 
 func (k *compiler) key(key nf.Key, f packet.Family) loader {
+	load := k.anyKey(key, f)
+	if key.Family == 0 {
+		return load
+	}
+	return func(w *scratch) (value, Truth) {
+		if w.family != key.Family {
+			return value{}, No
+		}
+		return load(w)
+	}
+}
+
+// anyKey loads a key whatever header it names.
+func (k *compiler) anyKey(key nf.Key, f packet.Family) loader {
 	switch {
 	case key.Field >= nf.KeyTHSPort && key.Field <= nf.KeyDCCPDPort:
 		return portKey(key.Field)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
 	"tortie/simulator/conntrack"
 )
 
@@ -71,6 +72,36 @@ func setDSCP(s nf.SetDSCP) step {
 	return func(w *scratch) outcome {
 		w.p.TOS = s.DSCP<<2 | w.p.TOS&3
 		return goOn
+	}
+}
+
+// natFamily is the family of the addresses that a translation names: in a table
+// of both families it leaves packets of the other one alone, and asks for no
+// connection tracking of them (nft_nat_init, nft_nat_inet_eval). 0 is both.
+func natFamily(s nf.NAT) packet.Family {
+	if s.Map != nil {
+		for _, t := range s.Map.Type {
+			switch t {
+			case nf.TypeIPv4Addr:
+				return packet.IPv4
+			case nf.TypeIPv6Addr:
+				return packet.IPv6
+			}
+		}
+	}
+	return packet.FamilyOf(s.Addr)
+}
+
+// onlyFor makes a step do nothing to packets of other families; 0 is all.
+func onlyFor(f packet.Family, s step) step {
+	if f == 0 {
+		return s
+	}
+	return func(w *scratch) outcome {
+		if w.family != f {
+			return goOn
+		}
+		return s(w)
 	}
 }
 

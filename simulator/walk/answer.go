@@ -3,11 +3,12 @@ package walk
 import (
 	"net/netip"
 	"time"
-	"tortie/dataplane/host"
 
+	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 	"tortie/simulator/conntrack"
+	"tortie/simulator/route"
 	"tortie/simulator/trace"
 )
 
@@ -95,8 +96,18 @@ func (n *node) icmpAnswer(f *flight, e icmpError) {
 	}
 	if _, own := n.routes.Owns(f.p.Dst); f.dst.Local() || own && e.proto == packet.ProtoICMPv6 {
 		a.Src = f.p.Dst
+	} else if e.proto == packet.ProtoICMPv6 && f.in != "" && !n.prefersSource(a.Dst) {
+		a.Src = n.routes.SelectAddr6(f.in, a.Dst)
 	}
 	n.answer(f, &a, false)
+}
+
+// prefersSource reports whether the route to an address says which source to
+// take; if not, ICMPv6 errors have an address of the link that the offender came
+// in by (icmpv6_rt_has_prefsrc).
+func (n *node) prefersSource(dst netip.Addr) bool {
+	r := n.routes.Output(&route.Flow{Dst: dst}, false)
+	return r.Err == route.OK && r.Route != nil && r.Route.PrefSrc.IsValid()
 }
 
 func mayAnswer(f *flight, e icmpError) bool {
