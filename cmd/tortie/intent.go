@@ -49,11 +49,12 @@ func compileIntents(s *cluster.Snapshot, opt lower.Options) (*lower.Output, diag
 	return out, diags
 }
 
-// withoutOn leaves out findings about the word on where it is a field of intents.
+// withoutOn leaves out findings about the word on where it is a field of intents,
+// those within scenarios too.
 func withoutOn(l diag.List, s *cluster.Snapshot) diag.List {
 	var meant []diag.Span
 	for _, o := range s.Others {
-		if intent.IsIntent(o.Node) {
+		if o.APIVersion == intent.APIVersion {
 			meant = append(meant, intent.Words(o.Node)...)
 		}
 	}

@@ -28,6 +28,9 @@ type facts struct {
 	pods     []pod
 	nodes    []node
 	services map[string]bool
+	dns      []dnsService
+	// members are the pods of the parties asked for so far.
+	members map[*intent.Atom][]*pod
 	// failsafe are the ports of hosts that stay open: in, out.
 	failsafe [2][]v3.ProtoPort
 }
@@ -44,9 +47,9 @@ type hep struct {
 
 // pod is a pod with an address of its own.
 type pod struct {
-	namespace, account string
-	labels, nsLabels   selector.Map
-	ports              []calico.EndpointPort
+	namespace, name, account string
+	labels, nsLabels         selector.Map
+	ports                    []calico.EndpointPort
 }
 
 // node is a node with the labels that a host endpoint of it would have.
@@ -69,7 +72,7 @@ var defaultFailsafe = [2][]v3.ProtoPort{
 // factsOf reads from a snapshot what the compiler has to know of a cluster. A
 // snapshot that holds nothing of a cluster is as good as none.
 func factsOf(s *cluster.Snapshot) facts {
-	f := facts{open: map[string]bool{}, failsafe: defaultFailsafe, services: map[string]bool{}}
+	f := facts{open: map[string]bool{}, failsafe: defaultFailsafe, services: map[string]bool{}, members: map[*intent.Atom][]*pod{}}
 	if s == nil {
 		return f
 	}
@@ -85,6 +88,7 @@ func factsOf(s *cluster.Snapshot) facts {
 	}
 	f.addNodes(model)
 	f.addEndpoints(s, model)
+	f.addDNS(s)
 	for _, o := range s.Services {
 		f.services[o.Object.Namespace+"/"+o.Object.Name] = true
 	}
@@ -149,7 +153,7 @@ func (f *facts) addEndpoints(s *cluster.Snapshot, m *cluster.Model) {
 		namespaces[o.Object.Name] = labels
 	}
 	for _, e := range m.Endpoints {
-		f.pods = append(f.pods, pod{namespace: e.Value.Namespace, account: e.Value.ServiceAccount,
+		f.pods = append(f.pods, pod{namespace: e.Value.Namespace, name: e.Value.Pod, account: e.Value.ServiceAccount,
 			labels: e.Value.Labels, nsLabels: namespaces[e.Value.Namespace], ports: e.Value.Ports})
 	}
 }

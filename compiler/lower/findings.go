@@ -30,9 +30,11 @@ func (c *compiler) cluster() {
 			if a.Kind == intent.Hosts && !p.Doc.Stage {
 				c.lockOut(p, a)
 			}
+			c.dns(p, a)
 		}
 	}
 	c.expected()
+	c.protections()
 }
 
 // atoms are all atoms in use, in the order of their use.
@@ -123,15 +125,21 @@ func (c *compiler) expected() {
 	}
 }
 
-func (f *facts) podsOf(a *intent.Atom) []pod {
-	var out []pod
+// podsOf are the pods in a party, found once.
+func (f *facts) podsOf(a *intent.Atom) []*pod {
+	if out, ok := f.members[a]; ok {
+		return out
+	}
+	var out []*pod
 	p := a.Party
-	for _, e := range f.pods {
+	for i := range f.pods {
+		e := &f.pods[i]
 		if (p.Namespace == "" || p.Namespace == e.namespace) && (p.Namespaces == nil || p.Namespaces.Sel.Matches(e.nsLabels)) &&
 			(p.Pods == nil || p.Pods.Sel.Matches(e.labels)) && (len(p.Accounts) == 0 || slices.Contains(p.Accounts, e.account)) {
 			out = append(out, e)
 		}
 	}
+	f.members[a] = out
 	return out
 }
 
@@ -164,7 +172,7 @@ func (c *compiler) namedPorts(s *intent.Statement) {
 		for _, a := range s.To {
 			found = found || !a.Subject()
 			if a.Kind == intent.Pods {
-				found = found || slices.ContainsFunc(f.podsOf(a), func(p pod) bool { return has(p.ports) })
+				found = found || slices.ContainsFunc(f.podsOf(a), func(p *pod) bool { return has(p.ports) })
 			}
 			found = found || slices.ContainsFunc(f.hepsOf(a), func(h hep) bool { return has(h.ports) })
 		}

@@ -1,0 +1,119 @@
+package lower
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
+	"tortie/compiler/intent"
+)
+
+const findingsCluster = `
+apiVersion: projectcalico.org/v3
+kind: Node
+metadata: {name: n1}
+spec: {bgp: {ipv4Address: 192.0.2.1/24}}
+---
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: n1-eth0, labels: {role: edge}}
+spec: {node: n1, interfaceName: eth0}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-0, namespace: shop, labels: {app: web, tier: front}}
+spec: {nodeName: n1, containers: [{name: c, image: c, ports: [{name: http, containerPort: 8080}]}]}
+status: {phase: Running, podIP: 10.65.0.2, podIPs: [{ip: 10.65.0.2}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db-0, namespace: shop, labels: {app: db}}
+spec: {nodeName: n1, containers: [{name: c, image: c}]}
+status: {phase: Running, podIP: 10.65.0.3, podIPs: [{ip: 10.65.0.3}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: dns-0, namespace: kube-system, labels: {k8s-app: kube-dns}}
+spec: {nodeName: n1, containers: [{name: c, image: c}]}
+status: {phase: Running, podIP: 10.65.0.4, podIPs: [{ip: 10.65.0.4}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: kube-dns, namespace: kube-system}
+spec: {clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10], selector: {k8s-app: kube-dns}, ports: [{name: dns, port: 53, protocol: UDP}]}
+`
+
+// compileText compiles documents, each given by name and the lines of its spec,
+// with the cluster above.
+func compileText(t *testing.T, docs ...string) diag.List {
+	t.Helper()
+	var b strings.Builder
+	for i, spec := range docs {
+		fmt.Fprintf(&b, "apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: i%d}\nspec:\n%s\n---\n", i, spec)
+	}
+	s, diags := cluster.Read([]cluster.File{{Name: "intent.yaml", Data: []byte(b.String())}, {Name: "cluster.yaml", Data: []byte(findingsCluster)}}, cluster.Options{})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	var parsed []*intent.Document
+	for _, o := range s.Others {
+		d, found := intent.Parse(o.Node)
+		if found.HasErrors() {
+			t.Fatal(found)
+		}
+		parsed = append(parsed, d)
+	}
+	p, found := intent.Link(parsed, intent.Options{})
+	if found.HasErrors() {
+		t.Fatal(found)
+	}
+	_, found = Compile(p, s, Options{})
+	return found
+}
+
+// What the cluster shows is wrong with an intent is found at its line, and
+// nothing else.
+func TestCompile_FindingsFromTheCluster(t *testing.T) {
+	const web, db, dns = "    web: {namespace: shop, pods: app == 'web'}\n", "    db: {namespace: shop, pods: app == 'db'}\n", "    dns: {namespace: kube-system, pods: k8s-app == 'kube-dns'}\n"
+	for name, row := range map[string]struct {
+		docs []string
+		want string
+	}{
+		"fine": {[]string{"  parties:\n" + web + db + "  protect: [{party: db, direction: in}]\n  allow: [{from: web, to: db}]"}, ""},
+		"nobody": {[]string{"  parties:\n    x: {namespace: shop, pods: app == 'wbe'}\n  protect: [{party: x, direction: in}]"},
+			"6:5 intent/selects-nothing: party x selects no pod of the cluster"},
+		"no such port": {[]string{"  parties:\n" + web + "  protect: [{party: web, direction: in}]\n  allow:\n  - {from: any, to: web, on: tcp/metrics}"},
+			"9:5 intent/no-such-port: nobody in to has a port called \"metrics\" (tcp)"},
+		"no such service": {[]string{"  parties:\n" + web + "    s: {service: shop/x}\n  protect: [{party: web, direction: in}]\n  allow: [{from: web, to: s}]"},
+			"7:5 intent/no-service: the cluster has no service shop/x"},
+		"locked out": {[]string{"  parties:\n    edge: {hosts: role == 'edge'}\n  protect: [{party: edge, direction: in}]"},
+			"7:13 intent/lock-out: protecting edge cuts what no failsafe port and no statement leaves open to its hosts: the kubelet: logs, exec and metrics (tcp/10250)"},
+		"no expected addresses": {[]string{"  parties:\n    edge: {hosts: role == 'edge'}\n    o: {nets: [203.0.113.0/24]}\n  fastPath:\n  - {from: o, to: edge, on: udp/7}"},
+			"9:5 intent/no-expected-ips: rules cannot know the addresses of host endpoint n1-eth0 of party edge"},
+		"DNS cut off": {[]string{"  parties:\n" + dns + web + "  protect: [{party: dns, direction: in}]\n  allow: [{from: web, to: dns, on: tcp/8080}]"},
+			"8:13 intent/lock-out: protecting dns cuts the cluster's DNS off: no statement lets port 53 in"},
+		"DNS left open": {[]string{"  parties:\n" + dns + "  protect: [{party: dns, direction: in}]\n  allow: [{from: any, to: dns, on: [udp/53, tcp/53]}]"}, ""},
+		"no names": {[]string{"  parties:\n" + web + db + "  protect:\n  - web\n  allow: [{from: web, to: db, on: tcp/5432}]"},
+			"9:5 intent/no-dns: web may call others and cannot ask for their names: no statement lets it reach DNS"},
+		"names by the service": {[]string{"  parties:\n" + web + db + "    dns: {service: kube-system/kube-dns}\n  protect: [web]\n  allow: [{from: web, to: db, on: tcp/5432}, {from: web, to: dns}]"}, ""},
+		"calls nobody":         {[]string{"  parties:\n" + db + "  protect: [db]"}, ""},
+		"two directions": {[]string{"  parties:\n" + web + "  protect: [{party: web, direction: in}]", "  parties:\n    front: {namespace: shop, pods: tier == 'front'}\n  protect: [{party: front, direction: out}]"},
+			"15:13 intent/protected-differently: intent i0 protects pod shop/web-0 from what comes in, this one from going out: both count together"},
+		"two tiers": {[]string{"  tier: {name: first, order: 10}\n  parties:\n" + web + "  protect: [{party: web, direction: in}]", "  protect: [{party: web, direction: in}]"},
+			"14:13 intent/protected-differently: intent i0 in tier first protects party web already and is asked first: what only intent i1 in tier default allows is denied"},
+		"in the same way":    {[]string{"  parties:\n" + web + "  protect: [web]", "  protect: [web]"}, ""},
+		"a staged successor": {[]string{"  parties:\n" + web + "  protect: [web]", "  mode: stage\n  protect: [{party: web, direction: in}]"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, f := range compileText(t, row.docs...) {
+				got = append(got, fmt.Sprintf("%d:%d %s: %s", f.Span.Start.Line, f.Span.Start.Col, f.Code, f.Message))
+			}
+			if s := strings.Join(got, "\n"); s != row.want {
+				t.Errorf("got\n%s\nwant\n%s", s, row.want)
+			}
+		})
+	}
+}
