@@ -308,7 +308,11 @@ func text(p packet.Packet) string {
 		s += fmt.Sprintf(" type %d code %d", p.ICMPType, p.ICMPCode)
 		if p.Inner != nil {
 			in := p.Inner
-			return s + fmt.Sprintf(" about (%s>%s %s)", netip.AddrPortFrom(in.Src, in.SrcPort), netip.AddrPortFrom(in.Dst, in.DstPort), in.Proto)
+			s += fmt.Sprintf(" about (%s>%s %s", netip.AddrPortFrom(in.Src, in.SrcPort), netip.AddrPortFrom(in.Dst, in.DstPort), in.Proto)
+			if in.Proto.IsICMP() {
+				s += fmt.Sprintf(" type %d id %d", in.ICMPType, in.ICMPID)
+			}
+			return s + ")"
 		}
 		s += fmt.Sprintf(" id %d seq %d", p.ICMPID, p.ICMPSeq)
 	}

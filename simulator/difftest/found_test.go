@@ -61,6 +61,11 @@ func TestDiff_Found(t *testing.T) {
 			Ruleset: both(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, reject)),
 			Shots:   []Shot{syn(packet.IPv6, "192.0.2.1", "10.2.0.3"), syn(packet.IPv6, "10.1.0.2", "10.2.0.3")}},
 	}
+	for name, r := range notrackRules() {
+		for _, fam := range families {
+			cases[name+", "+fam.String()] = &Case{Ruleset: r(fam), Shots: untrackedShots(fam)}
+		}
+	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			diffs, err := c.Run()
@@ -72,4 +77,56 @@ func TestDiff_Found(t *testing.T) {
 			}
 		})
 	}
+}
+
+// notrackRules are rule sets in which packets to port 80 are not tracked, and
+// others and the answers are; tracked ones from the left are translated.
+func notrackRules() map[string]func(packet.Family) nf.Ruleset {
+	port := &nf.PortRange{From: 80, To: 80}
+	return map[string]func(packet.Family) nf.Ruleset{
+		"notrack, nftables": func(fam packet.Family) nf.Ruleset {
+			state := nf.Rule{Body: []nf.Stmt{compare(nf.KeyCtState, nf.OpHasAny, nf.NumDatum(uint64(nf.CtUntracked))), nf.Counter{}, nf.Accept{}}}
+			invalid := nf.Rule{Body: []nf.Stmt{compare(nf.KeyCtState, nf.OpHasAny, nf.NumDatum(uint64(nf.CtInvalid))), nf.Counter{}}}
+			off := nf.Rule{Body: []nf.Stmt{compare(nf.KeyTCPDPort, nf.OpEqual, nf.NumDatum(80)), nf.Counter{}, nf.NoTrack{}}}
+			masquerade := nf.Rule{Body: []nf.Stmt{nf.Counter{}, nf.NAT{Kind: nf.Masquerade}}}
+			r := both(base("pre", nf.TypeFilter, nf.PreRouting, nf.PriRaw, off), base("out", nf.TypeFilter, nf.LocalOut, nf.PriRaw, off),
+				base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, state, invalid), base("post", nf.TypeNAT, nf.PostRouting, nf.PriNATSrc, masquerade))
+			return r
+		},
+		"notrack, iptables": func(fam packet.Family) nf.Ruleset {
+			m := maker{fam: fam}
+			off := nf.Rule{Body: []nf.Stmt{nf.MatchProto{Proto: packet.ProtoTCP}, nf.MatchL4{Proto: packet.ProtoTCP, Dst: port}, nf.NoTrack{CT: true}}}
+			table := func(name nf.TableName, rules map[nf.ChainName][]nf.Rule) nf.Table {
+				t := nf.Table{Family: m.family(), Name: name, Backend: nf.IptablesLegacy}
+				for _, c := range nf.IptablesBuiltins(name) {
+					b, _ := nf.IptablesBase(name, c)
+					t.Chains = append(t.Chains, nf.Chain{Name: c, Base: &b, Rules: rules[c]})
+				}
+				return t
+			}
+			state := nf.Rule{Body: []nf.Stmt{nf.MatchConntrack{States: nf.CtUntracked}, nf.Accept{}}}
+			invalid := nf.Rule{Body: []nf.Stmt{nf.MatchConntrack{States: nf.CtInvalid}}}
+			return nf.Ruleset{Tables: []nf.Table{
+				table("raw", map[nf.ChainName][]nf.Rule{"PREROUTING": {off}, "OUTPUT": {off}}),
+				table("nat", map[nf.ChainName][]nf.Rule{"POSTROUTING": {{Body: []nf.Stmt{nf.NAT{Kind: nf.Masquerade}}}}}),
+				table("filter", map[nf.ChainName][]nf.Rule{"FORWARD": {state, invalid}}),
+			}}
+		},
+	}
+}
+
+// untrackedShots are an untracked SYN, the answer that is tracked and finds no
+// connection, an error about the SYN, and a tracked datagram with an error.
+func untrackedShots(fam packet.Family) []Shot {
+	first := syn(fam, "10.1.0.2", "10.2.0.3")
+	back := Shot{Right, answer(&first.Packet)}
+	own := first.Packet
+	own.Src = at(fam, "10.2.0.1")
+	back.Packet.DontFragment = false
+	back.Packet.TCP = packet.TCP{Seq: 1, Ack: 101, Flags: packet.SYN | packet.ACK, Window: 500}
+	about := func(p packet.Packet) Shot { return Shot{Right, portUnreachable(&p)} }
+	datagram := Shot{Left, packet.Packet{Src: first.Packet.Src, Dst: first.Packet.Dst, Proto: packet.ProtoUDP, TTL: 64, SrcPort: 5000, DstPort: 80}}
+	seen := datagram.Packet
+	seen.Src = at(fam, "10.2.0.1")
+	return []Shot{first, back, about(first.Packet), datagram, about(seen), {Local, own}}
 }

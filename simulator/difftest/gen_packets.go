@@ -87,7 +87,7 @@ func (t *traffic) fresh() Shot {
 		p.ICMPType, p.ICMPID, p.ICMPSeq = pick(t.maker, uint8(8), 8, 8, 0), uint16(1+t.IntN(3)), 1
 	case packet.ProtoICMPv6:
 		p.ICMPType, p.ICMPID, p.ICMPSeq = pick(t.maker, uint8(128), 128, 128, 129), uint16(1+t.IntN(3)), 1
-		if t.chance(4) {
+		if t.chance(4) && from != Local { // a process would hear itself
 			t.solicit(&p)
 		}
 	case packet.ProtoTCP:
@@ -209,31 +209,4 @@ func (t *traffic) again(s Shot) Shot {
 	}
 	t.disturb(&p)
 	return Shot{s.From, p}
-}
-
-// icmpError makes an ICMP error about a packet that reached a side, from its
-// receiver or from a stranger behind it.
-func (t *traffic) icmpError() (Shot, bool) {
-	if len(t.seen) == 0 {
-		return Shot{}, false
-	}
-	f := t.seen[t.IntN(len(t.seen))]
-	if f.Packet.Inner != nil {
-		return Shot{}, false
-	}
-	in := f.Packet
-	p := packet.Packet{Src: in.Dst, Dst: in.Src, Proto: packet.ProtoICMP, TTL: 64, ICMPType: pick(t.maker, uint8(3), 3, 11), Inner: &in}
-	switch {
-	case in.Family() == packet.IPv6:
-		p.Proto, p.ICMPType = packet.ProtoICMPv6, pick(t.maker, uint8(1), 1, 3)
-		if p.ICMPType == 1 {
-			p.ICMPCode = pick(t.maker, uint8(1), 3, 4)
-		}
-	case p.ICMPType == 3:
-		p.ICMPCode = pick(t.maker, uint8(1), 3, 13)
-	}
-	if t.chance(4) {
-		p.Src = at(in.Family(), "192.0.2.99")
-	}
-	return Shot{f.Side, p}, true
 }

@@ -10,15 +10,15 @@ func (m maker) iptablesTarget(table nf.TableName, h nf.Hook, proto packet.Proto,
 	if table == "nat" {
 		return m.natTarget(h, proto)
 	}
+	if table == "raw" && m.chance(4) {
+		return nf.NoTrack{CT: m.chance(2)}
+	}
 	switch m.IntN(12) {
 	case 0, 1:
 		return nf.Accept{}
 	case 2:
 		if table == "filter" {
 			return m.reject(proto)
-		}
-		if table == "raw" {
-			return nf.NoTrack{CT: m.chance(2)}
 		}
 	case 3:
 		if m.chance(2) {
