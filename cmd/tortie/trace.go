@@ -29,6 +29,7 @@ type traceFlags struct {
 	iface      string
 	backend    string
 	color      string
+	packet     packetFlags
 }
 
 func newTrace() *cobra.Command {
@@ -58,6 +59,7 @@ func newTrace() *cobra.Command {
 	f.Uint16Var(&t.sourcePort, "source-port", 40000, "source port of the connection")
 	f.StringVar(&t.family, "family", "", "4 or 6, for ends that have both")
 	f.StringVar(&t.backend, "backend", "", "the only backend of a service to choose, by address or address:port")
+	t.packet.register(f)
 	f.StringVar(&t.iface, "iface", "", "interface of the entering node by which an outside address comes in")
 	return cmd
 }
@@ -72,7 +74,7 @@ func (t *traceFlags) check() error {
 	if t.family != "" && t.family != "4" && t.family != "6" {
 		return usageError("--family %q is neither 4 nor 6", t.family)
 	}
-	return nil
+	return t.packet.check()
 }
 
 func (t *traceFlags) run(cmd *cobra.Command, args []string) error {
@@ -89,6 +91,9 @@ func (t *traceFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	if to.port == 0 && to.proto.HasPorts() {
 		return usageError("TO: %q names no port; write %s:PORT/%s", args[1], to.text, to.proto)
+	}
+	if err := t.packet.fits(to.proto); err != nil {
+		return err
 	}
 	l := &loaded{texts: map[string][]byte{}}
 	fleet, err := t.in.loadFleet(cmd, l, func(k *link.Linker) []host.Name { return nodesOf(l, k, from, to) })
@@ -138,7 +143,7 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	c, ok := everyBackend(func(s *script) trace.Connection {
 		random = s
 		w.Reset()
-		return w.Connect(walk.Request{
+		return t.packet.connect(w, walk.Request{
 			From: src, Dst: dst, Proto: to.proto, SrcPort: t.portFor(to.proto), DstPort: to.port,
 			HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code,
 			Data: true,

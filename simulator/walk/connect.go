@@ -6,6 +6,7 @@ import (
 
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
+	"tortie/simulator/conntrack"
 	"tortie/simulator/route"
 	"tortie/simulator/trace"
 )
@@ -28,6 +29,13 @@ type Request struct {
 	// Closed says that nobody listens at the far end; TCP is then answered by RST
 	// and UDP by port unreachable.
 	Closed bool
+	// Flags, if any, are those of a single TCP segment that is sent in place of a
+	// handshake.
+	Flags packet.TCPFlags
+	// Assume sends only the first packet, which connection tracking of every host takes to
+	// be in State, whatever it knows; no answer could be in the same state.
+	Assume bool
+	State  conntrack.Info
 	// Data sends a segment of data each way behind a TCP handshake.
 	Data bool
 }
@@ -56,7 +64,9 @@ func (w *Walker) Connect(r Request) trace.Connection {
 		return d.out
 	}
 	d.exchange()
-	d.conntrack()
+	if !r.Assume {
+		d.conntrack()
+	}
 	for _, n := range w.notes {
 		if !slices.Contains(d.out.Notes, n) {
 			d.out.Notes = append(d.out.Notes, n)
@@ -94,7 +104,13 @@ func (d *dialog) begin() (why string) {
 
 // exchange sends the packets of the protocol.
 func (d *dialog) exchange() {
+	if d.req.Assume {
+		d.w.assumption = assumption{on: true, state: d.req.State, proto: d.first.Proto}
+		defer func() { d.w.assumption = assumption{} }()
+	}
 	switch p := &d.first; {
+	case p.Proto == packet.ProtoTCP && d.req.Flags != 0:
+		d.segment()
 	case p.Proto == packet.ProtoTCP:
 		d.tcp()
 	case p.Proto == packet.ProtoSCTP:

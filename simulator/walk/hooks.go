@@ -43,6 +43,7 @@ func (n *node) step(h nf.Hook, s *step, f *flight) bool {
 func (n *node) track(h nf.Hook, f *flight) bool {
 	had := f.ctx.Ct
 	ref, v := n.ct.In(&f.p, f.ctx.Ct, h == nf.LocalOut, n.w.now)
+	ref = n.assumed(ref, had, f)
 	f.ctx.Ct = ref
 	if v.Uncertain {
 		n.w.assume("connection tracking of " + string(n.state.Name) + " depends on the kernel's hash seed here")

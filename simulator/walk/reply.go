@@ -36,8 +36,12 @@ func (d *dialog) neighbours(j *Journey) {
 	d.out.Notes = append(d.out.Notes, j.Why+"; packets pass only while the neighbours still know each other")
 }
 
-// reply sends the far end's answer: the packet that arrived there, mirrored.
+// reply sends the far end's answer: the packet that arrived there, mirrored. There
+// is none to a packet in an assumed state.
 func (d *dialog) reply(fill func(*packet.Packet)) bool {
+	if d.req.Assume {
+		return false
+	}
 	p := Mirror(&d.peer)
 	fill(innermost(&p))
 	return d.back(p, true)

@@ -36,7 +36,8 @@ type Walker struct {
 	opts   Options
 	free   []*flight
 	// ends are the addresses of the fleet's endpoints.
-	ends map[netip.Addr]*host.Endpoint
+	ends       map[netip.Addr]*host.Endpoint
+	assumption assumption
 	// notes are what was assumed, each once.
 	notes []string
 }
