@@ -83,6 +83,10 @@ func runs(tables []nf.Table) [][]nf.Table {
 }
 
 func load(ns *netns.NS, tables []nf.Table) error {
+	return loadText(ns, tables)
+}
+
+func loadText(ns *netns.NS, tables []nf.Table) error {
 	text, err := Text(tables)
 	if err == nil {
 		tool := tools(tables[0]).restore
