@@ -5,10 +5,12 @@
 // error that says what the kernel refused. Links that the namespace already has
 // are kept and only get addresses; for a missing one a veth without a partner
 // stands in, because rules and routes only need its name. Iptables tables and IP
-// sets go through the restore tools and nftables through nft, as Felix does it;
-// the codecs write the text. Order matters to the kernel and is kept: links,
-// addresses, sysctls ("all" and "default" first), routes, policy rules, IP sets,
-// tables.
+// sets go through the restore tools, for which the codecs write the text. Nftables
+// go by netlink, each table in nft's own expressions (google/nftables), so that
+// nft lists what it would list had it loaded the text; what netlink cannot say
+// (statements kept as text) is an error of LoadNFT, and Apply takes nft for it.
+// Order matters to the kernel and is kept: links, addresses, sysctls ("all" and
+// "default" first), routes, policy rules, IP sets, tables.
 //
 // The package judges nothing and simulates nothing. It needs root and Linux.
 package kernel

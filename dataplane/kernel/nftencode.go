@@ -15,18 +15,23 @@ import (
 // A rule, set or chain that cannot be said by netlink is an error that names it,
 // and then nothing is loaded.
 func LoadNFT(ns *netns.NS, tables []nf.Table) error {
-	list, err := encodeNFT(tables, linkIndex(ns))
+	list, err := encodeNFT(nil, tables, linkIndex(ns))
 	if err != nil {
 		return err
 	}
 	return sendNFT(ns, list)
 }
 
-// encodeNFT writes the requests that make the tables: in each table first the
-// chains, then the sets with their elements, then the rules, because each may
-// name those before it. Index yields the number of an interface.
-func encodeNFT(tables []nf.Table, index func(string) (uint32, error)) ([]nftMessage, error) {
+// encodeNFT writes the requests that delete the tables in drop and make the
+// others: in each table first the chains, then the sets with their elements, then
+// the rules, because each may name those before it. Index yields the number of an
+// interface.
+func encodeNFT(drop, tables []nf.Table, index func(string) (uint32, error)) ([]nftMessage, error) {
 	e := &nftEncoder{index: index}
+	for i := range drop {
+		e.table = &drop[i]
+		e.send(unix.NFT_MSG_DELTABLE, 0, " (to delete)", cstring(unix.NFTA_TABLE_NAME, string(drop[i].Name)))
+	}
 	for i := range tables {
 		e.tableMessages(&tables[i])
 	}

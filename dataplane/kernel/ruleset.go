@@ -44,26 +44,22 @@ func ReplaceRuleset(ns *netns.NS, old, r *nf.Ruleset) error {
 			return err
 		}
 	}
-	drop := ""
+	var drop []nf.Table
 	for _, t := range old.Tables {
 		if t.Backend == nf.NFTables {
-			drop += fmt.Sprintf("delete table %s %s\n", t.Family, t.Name)
+			drop = append(drop, t)
 		}
 	}
 	for _, group := range runs(r.Tables) {
-		text, err := Text(group)
-		if err != nil {
-			return err
-		}
+		var gone []nf.Table
 		if group[0].Backend == nf.NFTables {
-			text, drop = drop+text, ""
+			gone, drop = drop, nil
 		}
-		tool := tools(group[0]).restore
-		if _, err := ns.Run(text, tool[0], tool[1:]...); err != nil {
+		if err := replace(ns, gone, group); err != nil {
 			return fmt.Errorf("replace %s tables: %w", group[0].Backend, err)
 		}
 	}
-	return nil
+	return replace(ns, drop, nil)
 }
 
 // runs cuts the tables into groups that one tool loads at once.
@@ -83,19 +79,42 @@ func runs(tables []nf.Table) [][]nf.Table {
 }
 
 func load(ns *netns.NS, tables []nf.Table) error {
-	return loadText(ns, tables)
-}
-
-func loadText(ns *netns.NS, tables []nf.Table) error {
-	text, err := Text(tables)
-	if err == nil {
-		tool := tools(tables[0]).restore
-		_, err = ns.Run(text, tool[0], tool[1:]...)
-	}
-	if err != nil {
+	if err := replace(ns, nil, tables); err != nil {
 		return fmt.Errorf("load %s tables: %w", tables[0].Backend, err)
 	}
 	return nil
+}
+
+// replace loads tables of one backend. Those in drop, which are nftables, go in
+// the same transaction. Nftables go by netlink; those that netlink cannot say go
+// as text.
+func replace(ns *netns.NS, drop, tables []nf.Table) error {
+	if len(drop)+len(tables) == 0 {
+		return nil
+	}
+	if len(tables) > 0 && tables[0].Backend != nf.NFTables {
+		return loadText(ns, "", tables)
+	}
+	list, err := encodeNFT(drop, tables, linkIndex(ns))
+	if err == nil {
+		return sendNFT(ns, list)
+	}
+	before := ""
+	for _, t := range drop {
+		before += fmt.Sprintf("delete table %s %s\n", t.Family, t.Name)
+	}
+	return loadText(ns, before, tables)
+}
+
+// loadText loads tables of one backend by its tool, behind the lines in before.
+func loadText(ns *netns.NS, before string, tables []nf.Table) error {
+	text, err := Text(tables)
+	if err != nil {
+		return err
+	}
+	tool := tools(tables[0]).restore
+	_, err = ns.Run(before+text, tool[0], tool[1:]...)
+	return err
 }
 
 // Text is what the loading tool of the tables' backend reads; all of them are of
