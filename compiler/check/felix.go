@@ -79,13 +79,14 @@ func (o on) failsafe(at path) {
 	protocol := o.node(at.add("protocol"))
 	switch {
 	case protocol == nil:
+		o.reportAt("felix/failsafe-protocol", o.src.At(at...), "add protocol: TCP or UDP", "a failsafe port without a protocol; Felix refuses the whole configuration")
 	case strings.EqualFold(protocol.Text, "SCTP"):
 		o.report("felix/failsafe-sctp", at.add("protocol"), "use TCP or UDP", "a failsafe port of SCTP, which Felix cannot read")
 	case !strings.EqualFold(protocol.Text, "TCP") && !strings.EqualFold(protocol.Text, "UDP"):
 		o.report("felix/failsafe-protocol", at.add("protocol"), oneOfHint(protocol.Text, []string{"TCP", "UDP"}), "%q is not a protocol of a failsafe port; Felix refuses the whole configuration", protocol.Text)
 	}
 	if n := o.node(at.add("net")); n != nil && n.Text != "" {
-		if _, _, err := net.ParseCIDR(n.Text); err != nil {
+		if _, _, err := net.ParseCIDR(n.Text); err != nil && net.ParseIP(n.Text) == nil {
 			o.report("felix/failsafe-net", at.add("net"), netHint(n.Text), "%q is not a network; Felix refuses the whole configuration", n.Text)
 		}
 	}
@@ -157,7 +158,7 @@ var felixDocs = []Entry{
 	{
 		Code: "felix/failsafe-net", Severity: diag.Warning, Title: "A failsafe port for something that is not a network",
 		Text: "The API server accepts any text; Felix cannot read it and refuses its whole configuration.", Fix: "Write a network, as 10.0.0.0/8.",
-		Example: felixExample("  failsafeInboundHostPorts:\n  - protocol: TCP\n    port: 22\n    net: 10.0.0.0\n"),
+		Example: felixExample("  failsafeInboundHostPorts:\n  - protocol: TCP\n    port: 22\n    net: 10.0.0\n"),
 	},
 	{
 		Code: "felix/route-tables", Severity: diag.Error, Title: "Routing tables that cannot be used",

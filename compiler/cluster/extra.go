@@ -5,6 +5,7 @@ import (
 	"tortie/compiler/yamlpos"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	"github.com/projectcalico/api/pkg/lib/numorstring"
 )
 
 // extraFields are the fields of the definitions that Calico v3.32.1 ships which
@@ -22,9 +23,9 @@ var extraFields = map[string][]string{
 // FelixExtra are the fields of a FelixConfiguration that its Go type lacks and
 // that matter to rules. A field that is not set is nil.
 type FelixExtra struct {
-	IstioAmbientMode *string `json:"istioAmbientMode,omitempty"`
-	IstioDSCPMark    *int    `json:"istioDSCPMark,omitempty"`
-	NodeSelector     *string `json:"nodeSelector,omitempty"`
+	IstioAmbientMode *string           `json:"istioAmbientMode,omitempty"`
+	IstioDSCPMark    *numorstring.DSCP `json:"istioDSCPMark,omitempty"`
+	NodeSelector     *string           `json:"nodeSelector,omitempty"`
 }
 
 // Extra reads those fields.

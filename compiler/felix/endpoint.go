@@ -189,7 +189,7 @@ func (r *renderer) policyJump(e *endpointChain, to string) []rule {
 func (r *renderer) tierEnd(e *endpointChain, t *resolve.Tier, enforced bool) []rule {
 	drop := enforced && t.DefaultAction != resolve.Pass
 	var out []rule
-	if r.set.FlowLogs {
+	if r.set.FlowLogs() {
 		letter := byte('P')
 		if drop {
 			letter = 'D'
@@ -210,7 +210,7 @@ func (r *renderer) profiles(e *endpointChain) []rule {
 	for _, name := range e.profiles {
 		out = append(out, on(jump(r.profileChain(e.dir, name))), on(nf.Return{}, bitSet(r.marks.accept)))
 	}
-	if r.set.FlowLogs {
+	if r.set.FlowLogs() {
 		out = append(out, on(r.nflog(e.dir, "DR"+e.dir.letter())))
 	}
 	end := on(r.deny())

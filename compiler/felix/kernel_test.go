@@ -97,7 +97,7 @@ func chanceNet(rnd *rand.Rand, f packet.Family, everything bool) netip.Prefix {
 func chanceChains(seed uint64, n int, nft bool, f packet.Family) (*renderer, []chain) {
 	rnd := rand.New(rand.NewPCG(seed, seed))
 	set := resolve.DefaultSettings()
-	set.NFTables, set.LogRateLimit, set.FlowLogs = nft, "7/minute", f == packet.IPv6
+	set.NFTables, set.LogRateLimit, set.LocalReporter = nft, "7/minute", f == packet.IPv6
 	var problems []Problem
 	m, _ := allocateMarks(&set)
 	r := newRenderer(&resolve.View{Settings: set}, m, f, newOrigins(), &problems)

@@ -1,6 +1,7 @@
 package felix
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -136,7 +137,7 @@ func (r *renderer) verdictRules(o owner, d direction, i int, in *resolve.Rule, m
 		mark, act, letter = r.marks.drop, r.deny(), 'D'
 	}
 	out := []rule{{match: match, act: setBits(mark)}}
-	if r.set.FlowLogs && !o.untracked {
+	if r.set.FlowLogs() && !o.untracked {
 		out = append(out, on(r.nflog(d, flowPrefix(letter, o, d, i)), bitSet(mark)))
 	}
 	return append(out, on(act, bitSet(mark)))
@@ -165,6 +166,9 @@ func (r *renderer) logAction(o owner) nf.Target {
 	}
 	prefix = strings.NewReplacer("%k", kind, "%p", full, "%n", o.name, "%t", o.tier).Replace(prefix) + ": "
 	if r.nft {
+		if len(prefix) > maxNftLogPrefix {
+			r.problem(0, fmt.Sprintf("log prefix %.60s… has %d characters: the kernel takes %d and Felix crashes in nftables mode", prefix, len(prefix), maxNftLogPrefix))
+		}
 		return nf.Log{Prefix: cut(prefix, maxNftLogPrefix), Level: logInfo}
 	}
 	return nf.Log{Prefix: cut(prefix, maxIptablesLogPrefix), Level: logNotice}

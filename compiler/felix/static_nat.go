@@ -34,14 +34,20 @@ func (r *renderer) natPrerouting() chain {
 	return c
 }
 
-var masquerade = nf.NAT{Kind: nf.Masquerade, FullyRandom: true}
+func (r *renderer) masquerade() nf.NAT {
+	return nf.NAT{Kind: nf.Masquerade, FullyRandom: !r.set.MasqueradeKeepsPort}
+}
+
+func (r *renderer) snat(to netip.Addr) nf.NAT {
+	return nf.NAT{Kind: nf.SNAT, Addr: to, AddrTo: to, FullyRandom: !r.set.SNATKeepsPort}
+}
 
 // natPostrouting translates what leaves by a tunnel with an address of the node
 // that is not the tunnel's.
 func (r *renderer) natPostrouting() chain {
 	c := chain{name: caliPostrouting, rules: []rule{on(jump(fipSNAT)), on(jump(natOutgoing))}}
 	for _, t := range r.tunnels() {
-		c.rules = append(c.rules, on(masquerade,
+		c.rules = append(c.rules, on(r.masquerade(),
 			ifaceIs{dir: nf.Dst, name: t}, addrLocal{dir: nf.Src, limitOut: true, not: true}, fromLocal))
 	}
 	return c
@@ -72,9 +78,9 @@ func (r *renderer) natOutgoingChain() chain {
 	if !active {
 		return c
 	}
-	plain := masquerade
+	plain := r.masquerade()
 	if a := r.set.NATOutgoingAddress; a.IsValid() {
-		plain = nf.NAT{Kind: nf.SNAT, Addr: a, AddrTo: a, FullyRandom: true}
+		plain = r.snat(a)
 		if packet.FamilyOf(a) != r.family {
 			r.problem(0, "natOutgoingAddress "+a.String()+" is not of the family of a natOutgoing pool; Felix crashes")
 		}
@@ -157,7 +163,7 @@ func (r *renderer) floatingIPs() []chain {
 	for _, own := range sortedKeys(snat) {
 		f := snat[own]
 		back.rules = append(back.rules, on(
-			nf.NAT{Kind: nf.SNAT, Addr: f.External, AddrTo: f.External, FullyRandom: true},
+			r.snat(f.External),
 			hostNet(nf.Dst, f.Internal), hostNet(nf.Src, f.Internal)))
 	}
 	return []chain{in, back}

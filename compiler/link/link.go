@@ -83,7 +83,7 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 	if !ok {
 		return state, nil, nil, fmt.Errorf("no node %q in the input", name)
 	}
-	view, findings := l.index.Node(string(name), resolve.NodeOptions{Base: l.base, Env: l.options.Env, Interfaces: interfacesOf(&state), IPVS: l.options.IPVS})
+	view, findings := l.index.Node(string(name), resolve.NodeOptions{Base: l.base, Env: l.options.Env, Interfaces: interfacesOf(&state), IPVS: l.options.IPVS, ProxyNFTables: l.options.KubeProxy == KubeProxyNFTables})
 	result, err := felix.Program(view)
 	if err != nil {
 		return state, nil, findings, fmt.Errorf("node %s: %w", name, err)

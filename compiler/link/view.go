@@ -14,7 +14,7 @@ func (l *Linker) View(name host.Name) (*resolve.View, bool) {
 	if !ok {
 		return nil, false
 	}
-	view, _ := l.index.Node(string(name), resolve.NodeOptions{Base: l.base, Env: l.options.Env, Interfaces: interfacesOf(&state), IPVS: l.options.IPVS})
+	view, _ := l.index.Node(string(name), resolve.NodeOptions{Base: l.base, Env: l.options.Env, Interfaces: interfacesOf(&state), IPVS: l.options.IPVS, ProxyNFTables: l.options.KubeProxy == KubeProxyNFTables})
 	return view, true
 }
 

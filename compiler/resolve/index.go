@@ -50,11 +50,14 @@ func New(s *cluster.Snapshot, m *cluster.Model) *Index {
 
 // NodeOptions say what the cluster's objects do not: settings that hold where no
 // FelixConfiguration says otherwise, Felix's environment, the node's interfaces,
-// and whether kube-proxy there runs in IPVS mode.
+// and whether kube-proxy there runs in IPVS or in nftables mode (which decides
+// Felix's dataplane where nftablesMode is Auto).
 type NodeOptions struct {
 	Base, Env  Config
 	Interfaces []Interface
 	IPVS       bool
+
+	ProxyNFTables bool
 }
 
 // Node resolves one node. Findings are about objects that Felix would ignore or

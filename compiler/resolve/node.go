@@ -1,14 +1,9 @@
 package resolve
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/netip"
 	"sort"
-	"strconv"
-	"strings"
 
-	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
 	"tortie/dataplane/packet"
 
@@ -18,38 +13,20 @@ import (
 // settings merges Felix's configuration and what the node and the pools say of
 // tunnels.
 func (n *nodeResolver) settings(opt NodeOptions) {
-	sources := []Config{opt.Base}
-	for _, want := range []string{"default", "node." + n.name} {
-		for _, o := range n.index.snapshot.FelixConfigurations {
-			if o.Object.Name == want {
-				sources = append(sources, FelixConfig(&o.Object.Spec), n.extraConfig(o))
-			}
-		}
+	sources := []Config{opt.Base, n.clusterType()}
+	for _, o := range n.felixConfigurations() {
+		sources = append(sources, n.felixConfig(o))
 	}
 	s, problems := ParseSettings(append(sources, opt.Env)...)
 	for _, p := range problems {
 		n.findings.Add(problemFinding(p))
 	}
 	s.IPVS = opt.IPVS
+	s.NFTables = s.NFTables || s.NFTablesAuto && opt.ProxyNFTables
 	n.view.Settings = s
 	n.pools()
 	n.nodes()
 	n.loopCIDRs()
-}
-
-// extraConfig gives the parameters of a FelixConfiguration that its Go type
-// lacks.
-func (n *nodeResolver) extraConfig(o cluster.Object[v3.FelixConfiguration]) Config {
-	extra, findings := cluster.Extra(o)
-	n.findings = append(n.findings, findings...)
-	c := Config{}
-	if extra.IstioAmbientMode != nil {
-		c["istioambientmode"] = *extra.IstioAmbientMode
-	}
-	if extra.IstioDSCPMark != nil {
-		c["istiodscpmark"] = strconv.Itoa(*extra.IstioDSCPMark)
-	}
-	return c
 }
 
 func problemFinding(p ConfigProblem) diag.Finding {
@@ -58,64 +35,6 @@ func problemFinding(p ConfigProblem) diag.Finding {
 		f.Severity, f.Hint = diag.Error, "Felix does not start with this value"
 	}
 	return f
-}
-
-// FelixConfig gives the fields of a FelixConfiguration as raw parameters, lists
-// joined as FELIX_… variables have them.
-func FelixConfig(spec *v3.FelixConfigurationSpec) Config {
-	data, err := json.Marshal(spec)
-	if err != nil {
-		return nil
-	}
-	var fields map[string]any
-	if json.Unmarshal(data, &fields) != nil {
-		return nil
-	}
-	c := Config{}
-	for name, value := range fields {
-		c[strings.ToLower(name)] = rawParam(value)
-	}
-	// An empty list of failsafe ports means none; omitempty hides it.
-	if spec.FailsafeInboundHostPorts != nil && len(*spec.FailsafeInboundHostPorts) == 0 {
-		c["failsafeinboundhostports"] = "none"
-	}
-	if spec.FailsafeOutboundHostPorts != nil && len(*spec.FailsafeOutboundHostPorts) == 0 {
-		c["failsafeoutboundhostports"] = "none"
-	}
-	// Felix's syncer writes this list as Go prints it, which Felix cannot read
-	// (libcalico-go's configurationprocessor.go), so the default holds.
-	if spec.KubeNodePortRanges != nil {
-		c["kubenodeportranges"] = fmt.Sprint(*spec.KubeNodePortRanges)
-	}
-	return c
-}
-
-func rawParam(value any) string {
-	switch v := value.(type) {
-	case string:
-		return v
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	case []any:
-		parts := make([]string, len(v))
-		for i, e := range v {
-			parts[i] = rawParam(e)
-		}
-		return strings.Join(parts, ",")
-	case map[string]any: // a failsafe port
-		text := fmt.Sprint(v["port"])
-		if net, ok := v["net"].(string); ok && net != "" {
-			if strings.Contains(net, ":") {
-				net = "[" + net + "]"
-			}
-			text = net + ":" + text
-		}
-		if proto, ok := v["protocol"].(string); ok && proto != "" {
-			return strings.ToLower(proto) + ":" + text
-		}
-		return "tcp:" + text
-	}
-	return fmt.Sprint(value)
 }
 
 // pools lists the pools and derives which encapsulation is on, as

@@ -13,6 +13,9 @@ import (
 type Settings struct {
 	// NFTables is nftables mode; else Backend says which iptables.
 	NFTables bool
+	// NFTablesAuto is nftablesMode Auto, the default: kube-proxy's mode decides. The
+	// actions and the mark mask are then those of iptables in either case.
+	NFTablesAuto bool
 	// IptablesNFT is the nf_tables flavour of iptables.
 	IptablesNFT bool
 	// BPF is eBPF mode: chains are not modelled.
@@ -91,8 +94,13 @@ type Settings struct {
 	// ExternalNodes are externalNodesList.
 	ExternalNodes []netip.Prefix
 
-	// FlowLogs says that rules log every verdict to NFLOG.
-	FlowLogs bool
+	// GoldmaneServer says that flowLogsGoldmaneServer is set, LocalReporter that
+	// flowLogsLocalReporter is Enabled; either makes rules log every verdict.
+	GoldmaneServer, LocalReporter bool
+
+	// MasqueradeKeepsPort and SNATKeepsPort are featureDetectOverride's
+	// MASQFullyRandom=false and SNATFullyRandom=false.
+	MasqueradeKeepsPort, SNATKeepsPort bool
 
 	IstioAmbient bool
 	IstioDSCP    uint8
@@ -112,6 +120,9 @@ type Settings struct {
 
 	MaxIPSetSize uint32
 }
+
+// FlowLogs says that rules log every verdict to NFLOG.
+func (s *Settings) FlowLogs() bool { return s.GoldmaneServer || s.LocalReporter }
 
 // HostAction is what happens to packets from workloads to their host.
 type HostAction uint8

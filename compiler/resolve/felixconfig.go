@@ -1,0 +1,155 @@
+package resolve
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
+	"tortie/compiler/selector"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+)
+
+// felixConfigurations returns the FelixConfigurations that hold for the node,
+// the strongest last: "default", one whose nodeSelector selects the node, the
+// node's own (felix/calc/config_batcher.go).
+func (n *nodeResolver) felixConfigurations() []cluster.Object[v3.FelixConfiguration] {
+	var global, selected, own []cluster.Object[v3.FelixConfiguration]
+	for _, o := range n.index.snapshot.FelixConfigurations {
+		switch name := o.Object.Name; {
+		case name == "default":
+			global = append(global, o)
+		case name == "node."+n.name:
+			own = append(own, o)
+		case !strings.HasPrefix(name, "node.") && n.selectedBy(o):
+			selected = append(selected, o)
+		}
+	}
+	slices.SortFunc(selected, func(a, b cluster.Object[v3.FelixConfiguration]) int {
+		return cmp.Or(a.Object.CreationTimestamp.Compare(b.Object.CreationTimestamp.Time), cmp.Compare(a.Object.Name, b.Object.Name))
+	})
+	if len(selected) > 1 {
+		n.findings.Add(diag.Finding{
+			Code: "felix/several-selected", Severity: diag.Warning, Span: selected[1].Source.Span(),
+			Message: fmt.Sprintf("several FelixConfigurations select node %s; Felix takes only the oldest, %s", n.name, selected[0].Object.Name),
+			Hint:    "make the node selectors exclude each other",
+		})
+		selected = selected[:1]
+	}
+	return slices.Concat(global, selected, own)
+}
+
+// selectedBy reports whether the nodeSelector of a FelixConfiguration selects
+// the node; one without a selector, or a selector that does not parse, selects
+// none.
+func (n *nodeResolver) selectedBy(o cluster.Object[v3.FelixConfiguration]) bool {
+	extra, _ := cluster.Extra(o)
+	own := n.index.findNode(n.name)
+	if extra.NodeSelector == nil || *extra.NodeSelector == "" || own == nil {
+		return false
+	}
+	sel, err := selector.Parse(*extra.NodeSelector)
+	return err == nil && sel.Matches(selector.Map(own.Labels))
+}
+
+// felixConfig gives the parameters of a FelixConfiguration: its fields, those
+// that its Go type lacks, and the annotations that override them.
+func (n *nodeResolver) felixConfig(o cluster.Object[v3.FelixConfiguration]) Config {
+	c := FelixConfig(&o.Object.Spec)
+	extra, findings := cluster.Extra(o)
+	n.findings = append(n.findings, findings...)
+	if extra.IstioAmbientMode != nil {
+		c["istioambientmode"] = *extra.IstioAmbientMode
+	}
+	if extra.IstioDSCPMark != nil {
+		c["istiodscpmark"] = extra.IstioDSCPMark.String()
+	}
+	for key, value := range o.Object.Annotations {
+		if name, ok := strings.CutPrefix(key, configAnnotation); ok {
+			c[strings.ToLower(name)] = value
+		}
+	}
+	return c
+}
+
+// configAnnotation is the prefix of annotations that hold parameters.
+const configAnnotation = "config.projectcalico.org/"
+
+// clusterType is the parameter that the ClusterInformation holds.
+func (n *nodeResolver) clusterType() Config {
+	for _, o := range n.index.snapshot.ClusterInformations {
+		if o.Object.Name == "default" {
+			return Config{"clustertype": o.Object.Spec.ClusterType}
+		}
+	}
+	return nil
+}
+
+// specNames are the fields of a FelixConfiguration whose parameters have other
+// names.
+var specNames = map[string]string{"ipipenabled": "ipinipenabled", "externalnodeslist": "externalnodescidrlist"}
+
+// FelixConfig gives the fields of a FelixConfiguration as raw parameters, lists
+// joined as FELIX_… variables have them.
+func FelixConfig(spec *v3.FelixConfigurationSpec) Config {
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return nil
+	}
+	var fields map[string]any
+	if json.Unmarshal(data, &fields) != nil {
+		return nil
+	}
+	c := Config{}
+	for name, value := range fields {
+		name = strings.ToLower(name)
+		if other, ok := specNames[name]; ok {
+			name = other
+		}
+		c[name] = rawParam(value)
+	}
+	// An empty list of failsafe ports means none; omitempty hides it.
+	if spec.FailsafeInboundHostPorts != nil && len(*spec.FailsafeInboundHostPorts) == 0 {
+		c["failsafeinboundhostports"] = "none"
+	}
+	if spec.FailsafeOutboundHostPorts != nil && len(*spec.FailsafeOutboundHostPorts) == 0 {
+		c["failsafeoutboundhostports"] = "none"
+	}
+	// Felix's syncer writes this list as Go prints it, which Felix cannot read
+	// (libcalico-go's configurationprocessor.go), so the default holds.
+	if spec.KubeNodePortRanges != nil {
+		c["kubenodeportranges"] = fmt.Sprint(*spec.KubeNodePortRanges)
+	}
+	return c
+}
+
+func rawParam(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = rawParam(e)
+		}
+		return strings.Join(parts, ",")
+	case map[string]any: // a failsafe port
+		text := fmt.Sprint(v["port"])
+		if net, ok := v["net"].(string); ok && net != "" {
+			if strings.Contains(net, ":") {
+				net = "[" + net + "]"
+			}
+			text = net + ":" + text
+		}
+		proto, _ := v["protocol"].(string)
+		return strings.ToLower(proto) + ":" + text
+	}
+	return fmt.Sprint(value)
+}

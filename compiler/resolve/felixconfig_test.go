@@ -1,0 +1,83 @@
+package resolve_test
+
+import (
+	"testing"
+
+	"tortie/compiler/cluster"
+	"tortie/compiler/resolve"
+)
+
+const configObjects = `
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata:
+  name: default
+  annotations: {config.projectcalico.org/LogPrefix: by-annotation}
+spec: {logPrefix: by-spec, vxlanPort: 1000, externalNodesList: [10.9.0.1/32], ipipEnabled: true, istioDSCPMark: CS1}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: younger, creationTimestamp: "2026-02-01T00:00:00Z"}
+spec: {nodeSelector: "zone == 'a'", vxlanPort: 3000, maxIpsetSize: 77}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: zolder, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec: {nodeSelector: "has(zone)", vxlanPort: 2000}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: elsewhere}
+spec: {nodeSelector: "zone == 'b'", vxlanPort: 4000}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: node.own}
+spec: {vxlanPort: 5000}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: node1, labels: {zone: a}}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: own, labels: {zone: a}}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: plain}
+`
+
+// The FelixConfigurations of a node: the default, the oldest selected one, its
+// own; annotations before fields.
+func TestNode_FelixConfigurations(t *testing.T) {
+	snap, diags := cluster.Read([]cluster.File{{Name: "in.yaml", Data: []byte(configObjects)}}, cluster.Options{})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	model, _ := snap.Model()
+	for node, port := range map[string]uint16{"node1": 2000, "own": 5000, "plain": 1000} {
+		view, _ := resolve.New(snap, model).Node(node, resolve.NodeOptions{})
+		s := view.Settings
+		if s.VXLANPort != port {
+			t.Errorf("%s: port %d, want %d", node, s.VXLANPort, port)
+		}
+		if s.LogPrefix != "by-annotation" || len(s.ExternalNodes) != 1 || !s.IPIP || s.IstioDSCP != 8 || s.MaxIPSetSize == 77 {
+			t.Errorf("%s: %+v", node, s)
+		}
+	}
+}
+
+// With nftablesMode Auto kube-proxy's mode decides, and iptables' actions hold.
+func TestNode_ProxyModeDecides(t *testing.T) {
+	snap, _ := cluster.Read([]cluster.File{{Name: "in.yaml", Data: []byte(configObjects)}}, cluster.Options{})
+	model, _ := snap.Model()
+	opt := resolve.NodeOptions{ProxyNFTables: true, Env: resolve.Config{"iptablesfilterallowaction": "Return"}}
+	for mode, want := range map[string]bool{"": true, "Auto": true, "Enabled": true, "Disabled": false} {
+		opt.Env["nftablesmode"] = mode
+		view, _ := resolve.New(snap, model).Node("node1", opt)
+		if s := view.Settings; s.NFTables != want || s.FilterAllowReturn != (mode != "Enabled") {
+			t.Errorf("%q: %v %v", mode, s.NFTables, s.FilterAllowReturn)
+		}
+	}
+}
