@@ -57,6 +57,9 @@ func decode(b []byte, quoted bool, depth int) (Packet, error) {
 	if err != nil {
 		return Packet{}, err
 	}
+	if !p.IsFragment() {
+		p.FragID = 0
+	}
 	v.layer4()
 	return p, nil
 }
@@ -94,7 +97,7 @@ func (v *view) ipv4(b []byte) error {
 	frag := binary.BigEndian.Uint16(b[6:])
 	v.DontFragment = frag&0x4000 != 0
 	v.MoreFragments = frag&0x2000 != 0
-	v.FragOffset = frag & 0x1fff
+	v.FragOffset, v.FragID = frag&0x1fff, uint32(binary.BigEndian.Uint16(b[4:]))
 	v.Src = netip.AddrFrom4([4]byte(b[12:16]))
 	v.Dst = netip.AddrFrom4([4]byte(b[16:20]))
 	return v.cut(b, header, int(binary.BigEndian.Uint16(b[2:])))
@@ -151,7 +154,7 @@ func (v *view) extension() bool {
 	case protoFragment:
 		size = 8
 		frag := binary.BigEndian.Uint16(v.l4[2:])
-		v.FragOffset, v.MoreFragments = frag>>3, frag&1 != 0
+		v.FragOffset, v.MoreFragments, v.FragID = frag>>3, frag&1 != 0, binary.BigEndian.Uint32(v.l4[4:])
 	case ProtoAH:
 		size = (int(v.l4[1]) + 2) * 4
 	}

@@ -123,7 +123,7 @@ func (v *view) udp() {
 		return
 	}
 	v.ports()
-	if length := int(binary.BigEndian.Uint16(v.l4[4:])); length < 8 || length > v.l4Len {
+	if length := int(binary.BigEndian.Uint16(v.l4[4:])); length < 8 || length > v.l4Len && !v.MoreFragments {
 		*v.Packet = v.withoutLayer4()
 		return
 	}

@@ -23,6 +23,8 @@ func encode(p *Packet, quoted bool, depth int) ([]byte, error) {
 		return nil, cannot("do not fragment, in IPv6")
 	case p.FragOffset > 0x1fff:
 		return nil, cannot("fragment offset %d", p.FragOffset)
+	case p.FragID != 0 && !p.IsFragment() || p.FragID > 0xffff && p.Family() == IPv4:
+		return nil, cannot("identification %d", p.FragID)
 	}
 	l4, payload, err := layer4(p, quoted, depth)
 	if err != nil {
@@ -46,7 +48,11 @@ func ipv4Header(p *Packet, size int) []byte {
 	b := make([]byte, 20, 20+size)
 	b[0], b[1] = 0x45, p.TOS
 	binary.BigEndian.PutUint16(b[2:], uint16(20+size))
-	binary.BigEndian.PutUint16(b[4:], 1) // identification
+	id := uint16(1)
+	if p.IsFragment() {
+		id = uint16(p.FragID)
+	}
+	binary.BigEndian.PutUint16(b[4:], id)
 	frag := p.FragOffset
 	if p.MoreFragments {
 		frag |= 0x2000
@@ -74,8 +80,9 @@ func ipv6Header(p *Packet, size int) []byte {
 			frag |= 1
 		}
 		b[6] = byte(protoFragment)
-		b = append(b, byte(p.Proto), 0, 0, 0, 0, 0, 0, 1)
+		b = append(b, byte(p.Proto), 0, 0, 0, 0, 0, 0, 0)
 		binary.BigEndian.PutUint16(b[42:], frag)
+		binary.BigEndian.PutUint32(b[44:], p.FragID)
 		size += 8
 	}
 	binary.BigEndian.PutUint16(b[4:], uint16(size))

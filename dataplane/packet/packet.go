@@ -67,9 +67,12 @@ type Packet struct {
 	TOS      uint8 // DSCP<<2 | ECN; traffic class in IPv6
 
 	// Fragment: FragOffset is in units of 8 bytes; MoreFragments is the MF bit.
+	// FragID is the identification that fragments of one datagram share, 0 in
+	// whole packets.
 	FragOffset    uint16
 	MoreFragments bool
 	DontFragment  bool
+	FragID        uint32
 
 	SrcPort, DstPort uint16 // TCP, UDP, UDP-Lite, SCTP
 

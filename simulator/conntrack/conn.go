@@ -39,6 +39,10 @@ const (
 	EstablishedReply
 	Related
 	RelatedReply
+	// Attached is the answer of the host itself to an untracked packet: for rules
+	// it is Invalid until In has seen it, but it cannot be exempted from tracking
+	// any more (its _nfct is not 0).
+	Attached
 )
 
 // Dir returns the packet's direction in its connection.
@@ -66,7 +70,7 @@ func (i Info) String() string {
 }
 
 // Ref is what a packet carries of connection tracking (skb->_nfct). Conn is nil
-// exactly when Info is Invalid or Untracked.
+// exactly when Info is Invalid, Untracked or Attached.
 type Ref struct {
 	Conn *Conn
 	Info Info
@@ -80,12 +84,14 @@ func UntrackedRef() Ref { return Ref{Info: Untracked} }
 
 // Attach returns the Ref of a packet that the host itself sends in answer to a
 // packet with Ref r: an ICMP error or the RST of a REJECT (nf_ct_attach). For
-// an offender without a connection it is the zero Ref, and the answer is
-// tracked by In like any other.
+// an invalid offender it is the zero Ref, and the answer is tracked by In like any
+// other; so is the answer to an untracked one, but rules cannot prevent it.
 func Attach(r Ref) Ref {
 	switch {
-	case r.Conn == nil:
+	case r.Info == Invalid:
 		return Ref{}
+	case r.Conn == nil:
+		return Ref{Info: Attached}
 	case r.Dir() == Original:
 		return Ref{Conn: r.Conn, Info: RelatedReply}
 	}

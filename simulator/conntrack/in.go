@@ -18,8 +18,11 @@ func (t *Table) In(p *packet.Packet, r Ref, local bool, now time.Duration) (Ref,
 	}
 	check := !local && !t.cfg.NoChecksum
 	if p.Proto.IsICMP() {
-		if r, why := t.icmpError(p, check, now); why != "" || r.Info != Invalid {
-			return r, Verdict{Why: why}
+		if found, why := t.icmpError(p, check, now); why != "" || found.Info != Invalid {
+			if found.Info == Invalid && r.Info == Attached {
+				found = r
+			}
+			return found, Verdict{Why: why}
 		}
 	}
 	for range 2 { // a connection that is reopened is looked up again

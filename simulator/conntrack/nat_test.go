@@ -128,7 +128,7 @@ func TestNAT_AnswersOfAReject(t *testing.T) {
 	if _, v := table.Confirm(Attach(r), 0); v.Drop || table.Len() != 0 {
 		t.Error("the answer confirmed the rejected connection")
 	}
-	if a := Attach(UntrackedRef()); a != (Ref{}) {
+	if a := Attach(UntrackedRef()); a != (Ref{Info: Attached}) {
 		t.Errorf("answer to an untracked packet is %s", a.Info)
 	}
 }

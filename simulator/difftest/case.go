@@ -30,6 +30,9 @@ type Case struct {
 type Shot struct {
 	From   string
 	Packet packet.Packet
+	// Wire is the packet as it goes over the wire where that is more than its
+	// header values, in fragments; nil is Packet encoded.
+	Wire []byte `json:",omitempty"`
 }
 
 // Frame is a packet that the router sent to a side.
@@ -301,7 +304,11 @@ func texts(frames []Frame) []string {
 // text writes what is compared of a packet.
 func text(p packet.Packet) string {
 	s := fmt.Sprintf("%s>%s %s ttl %d", netip.AddrPortFrom(p.Src, p.SrcPort), netip.AddrPortFrom(p.Dst, p.DstPort), p.Proto, p.TTL)
+	if p.IsFragment() {
+		s += fmt.Sprintf(" fragment at %d more %v len %d", int(p.FragOffset)*8, p.MoreFragments, p.PayloadLen)
+	}
 	switch {
+	case p.FragOffset != 0:
 	case p.Proto == packet.ProtoTCP:
 		s += fmt.Sprintf(" flags %02x seq %d ack %d len %d", uint8(p.TCP.Flags), p.TCP.Seq, p.TCP.Ack, p.PayloadLen)
 	case p.Proto.IsICMP():

@@ -10,7 +10,7 @@ import (
 
 // syn is a SYN from the left in a family.
 func syn(fam packet.Family, src, dst string) Shot {
-	return Shot{Left, packet.Packet{Src: at(fam, src), Dst: at(fam, dst), Proto: packet.ProtoTCP, TTL: 64, SrcPort: 5000, DstPort: 80,
+	return Shot{From: Left, Packet: packet.Packet{Src: at(fam, src), Dst: at(fam, dst), Proto: packet.ProtoTCP, TTL: 64, SrcPort: 5000, DstPort: 80,
 		TCP: packet.TCP{Seq: 100, Flags: packet.SYN, Window: 500}}}
 }
 
@@ -23,7 +23,7 @@ func both(chains ...nf.Chain) nf.Ruleset {
 
 // ping is an echo request from the left.
 func ping(dst string) Shot {
-	return Shot{Left, packet.Packet{Src: at(packet.IPv4, labAddrs[Left][0]), Dst: at(packet.IPv4, labAddrs[dst][0]), Proto: packet.ProtoICMP, TTL: 64, ICMPType: 8, ICMPID: 3, ICMPSeq: 1}}
+	return Shot{From: Left, Packet: packet.Packet{Src: at(packet.IPv4, labAddrs[Left][0]), Dst: at(packet.IPv4, labAddrs[dst][0]), Proto: packet.ProtoICMP, TTL: 64, ICMPType: 8, ICMPID: 3, ICMPSeq: 1}}
 }
 
 // base is an nftables chain at a hook with rules.
@@ -38,7 +38,7 @@ func ruleset(chains ...nf.Chain) nf.Ruleset {
 // Cases that random search has found.
 func TestDiff_Found(t *testing.T) {
 	netns.Require(t, labTools...)
-	synFin := Shot{Left, packet.Packet{Src: at(packet.IPv4, labAddrs[Left][0]), Dst: at(packet.IPv4, labAddrs[Local][0]), Proto: packet.ProtoTCP, TTL: 64, SrcPort: 5000, DstPort: 80, PayloadLen: 3,
+	synFin := Shot{From: Left, Packet: packet.Packet{Src: at(packet.IPv4, labAddrs[Left][0]), Dst: at(packet.IPv4, labAddrs[Local][0]), Proto: packet.ProtoTCP, TTL: 64, SrcPort: 5000, DstPort: 80, PayloadLen: 3,
 		TCP: packet.TCP{Seq: 100, Flags: packet.SYN | packet.FIN, Window: 500}}}
 	reject := nf.Rule{Body: []nf.Stmt{nf.Counter{}, nf.Reject{With: nf.RejectPortUnreach}}}
 	mark := nf.Rule{Body: []nf.Stmt{nf.Counter{}, nf.SetCtMark{Op: "set", Value: 1, Mask: ^uint32(0)}}}
@@ -61,6 +61,17 @@ func TestDiff_Found(t *testing.T) {
 			Ruleset: both(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, reject)),
 			Shots:   []Shot{syn(packet.IPv6, "192.0.2.1", "10.2.0.3"), syn(packet.IPv6, "10.1.0.2", "10.2.0.3")}},
 	}
+	state := compare(nf.KeyCtState, nf.OpHasAny, nf.NumDatum(uint64(nf.CtUntracked)))
+	cases["nftables leaves the answer to an untracked packet untracked"] = &Case{
+		Ruleset: ruleset(base("raw", nf.TypeFilter, nf.LocalOut, nf.PriRaw, nf.Rule{Body: []nf.Stmt{nf.NoTrack{}}}),
+			base("out", nf.TypeFilter, nf.LocalOut, nf.PriFilter, nf.Rule{Body: []nf.Stmt{state, nf.Counter{}, nf.Reject{With: nf.RejectHostUnreach}}})),
+		Shots: []Shot{{From: Local, Packet: syn(packet.IPv4, "10.1.0.1", "10.9.9.9").Packet}}}
+	cases["iptables cannot keep the answer to an untracked packet from being tracked"] = &Case{
+		Ruleset: nf.Ruleset{Tables: []nf.Table{
+			iptablesTable(packet.IPv4, "raw", map[nf.ChainName][]nf.Rule{"OUTPUT": {{Body: []nf.Stmt{nf.NoTrack{}}}}}),
+			iptablesTable(packet.IPv4, "filter", map[nf.ChainName][]nf.Rule{"OUTPUT": {
+				{Body: []nf.Stmt{nf.MatchConntrack{States: nf.CtUntracked}, nf.Reject{With: nf.RejectHostUnreach}}}}})}},
+		Shots: []Shot{{From: Local, Packet: syn(packet.IPv4, "10.1.0.1", "10.9.9.9").Packet}}}
 	for name, r := range notrackRules() {
 		for _, fam := range families {
 			cases[name+", "+fam.String()] = &Case{Ruleset: r(fam), Shots: untrackedShots(fam)}
@@ -79,6 +90,16 @@ func TestDiff_Found(t *testing.T) {
 	}
 }
 
+// iptablesTable is a table of iptables with rules in its own chains.
+func iptablesTable(fam packet.Family, name nf.TableName, rules map[nf.ChainName][]nf.Rule) nf.Table {
+	t := nf.Table{Family: maker{fam: fam}.family(), Name: name, Backend: nf.IptablesLegacy}
+	for _, c := range nf.IptablesBuiltins(name) {
+		b, _ := nf.IptablesBase(name, c)
+		t.Chains = append(t.Chains, nf.Chain{Name: c, Base: &b, Rules: rules[c]})
+	}
+	return t
+}
+
 // notrackRules are rule sets in which packets to port 80 are not tracked, and
 // others and the answers are; tracked ones from the left are translated.
 func notrackRules() map[string]func(packet.Family) nf.Ruleset {
@@ -94,22 +115,13 @@ func notrackRules() map[string]func(packet.Family) nf.Ruleset {
 			return r
 		},
 		"notrack, iptables": func(fam packet.Family) nf.Ruleset {
-			m := maker{fam: fam}
 			off := nf.Rule{Body: []nf.Stmt{nf.MatchProto{Proto: packet.ProtoTCP}, nf.MatchL4{Proto: packet.ProtoTCP, Dst: port}, nf.NoTrack{CT: true}}}
-			table := func(name nf.TableName, rules map[nf.ChainName][]nf.Rule) nf.Table {
-				t := nf.Table{Family: m.family(), Name: name, Backend: nf.IptablesLegacy}
-				for _, c := range nf.IptablesBuiltins(name) {
-					b, _ := nf.IptablesBase(name, c)
-					t.Chains = append(t.Chains, nf.Chain{Name: c, Base: &b, Rules: rules[c]})
-				}
-				return t
-			}
 			state := nf.Rule{Body: []nf.Stmt{nf.MatchConntrack{States: nf.CtUntracked}, nf.Accept{}}}
 			invalid := nf.Rule{Body: []nf.Stmt{nf.MatchConntrack{States: nf.CtInvalid}}}
 			return nf.Ruleset{Tables: []nf.Table{
-				table("raw", map[nf.ChainName][]nf.Rule{"PREROUTING": {off}, "OUTPUT": {off}}),
-				table("nat", map[nf.ChainName][]nf.Rule{"POSTROUTING": {{Body: []nf.Stmt{nf.NAT{Kind: nf.Masquerade}}}}}),
-				table("filter", map[nf.ChainName][]nf.Rule{"FORWARD": {state, invalid}}),
+				iptablesTable(fam, "raw", map[nf.ChainName][]nf.Rule{"PREROUTING": {off}, "OUTPUT": {off}}),
+				iptablesTable(fam, "nat", map[nf.ChainName][]nf.Rule{"POSTROUTING": {{Body: []nf.Stmt{nf.NAT{Kind: nf.Masquerade}}}}}),
+				iptablesTable(fam, "filter", map[nf.ChainName][]nf.Rule{"FORWARD": {state, invalid}}),
 			}}
 		},
 	}
@@ -119,14 +131,14 @@ func notrackRules() map[string]func(packet.Family) nf.Ruleset {
 // connection, an error about the SYN, and a tracked datagram with an error.
 func untrackedShots(fam packet.Family) []Shot {
 	first := syn(fam, "10.1.0.2", "10.2.0.3")
-	back := Shot{Right, answer(&first.Packet)}
+	back := Shot{From: Right, Packet: answer(&first.Packet)}
 	own := first.Packet
 	own.Src = at(fam, "10.2.0.1")
 	back.Packet.DontFragment = false
 	back.Packet.TCP = packet.TCP{Seq: 1, Ack: 101, Flags: packet.SYN | packet.ACK, Window: 500}
-	about := func(p packet.Packet) Shot { return Shot{Right, portUnreachable(&p)} }
-	datagram := Shot{Left, packet.Packet{Src: first.Packet.Src, Dst: first.Packet.Dst, Proto: packet.ProtoUDP, TTL: 64, SrcPort: 5000, DstPort: 80}}
+	about := func(p packet.Packet) Shot { return Shot{From: Right, Packet: portUnreachable(&p)} }
+	datagram := Shot{From: Left, Packet: packet.Packet{Src: first.Packet.Src, Dst: first.Packet.Dst, Proto: packet.ProtoUDP, TTL: 64, SrcPort: 5000, DstPort: 80}}
 	seen := datagram.Packet
 	seen.Src = at(fam, "10.2.0.1")
-	return []Shot{first, back, about(first.Packet), datagram, about(seen), {Local, own}}
+	return []Shot{first, back, about(first.Packet), datagram, about(seen), {From: Local, Packet: own}}
 }

@@ -28,9 +28,9 @@ func (t *traffic) icmpError() (Shot, bool) {
 	case t.chance(10):
 		p.Dst = at(in.Family(), pick(t.maker, "10.1.0.3", "10.2.0.3"))
 	case t.chance(10):
-		return Shot{Local, t.fromRouter(p)}, true
+		return Shot{From: Local, Packet: t.fromRouter(p)}, true
 	}
-	return Shot{f.Side, p}, true
+	return Shot{From: f.Side, Packet: p}, true
 }
 
 // fromRouter makes the router the error's sender.

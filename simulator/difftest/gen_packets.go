@@ -15,7 +15,10 @@ type traffic struct {
 	// seen are packets that reached a side, sent those that were sent.
 	seen []Frame
 	sent []Shot
-	seq  uint32
+	// rest are fragments to be sent next.
+	rest   []Shot
+	seq    uint32
+	fragID uint32
 }
 
 // Case makes a random case with at most n packets.
@@ -30,6 +33,9 @@ func (m maker) Case(seed uint64, n int) *Case {
 		}
 		if _, err := packet.Encode(&s.Packet); err != nil {
 			continue
+		}
+		if t.chance(6) {
+			s = t.inFragments(s)
 		}
 		frames := t.router.try(s)
 		if why := t.router.n.undecided(); why != "" {
@@ -55,6 +61,11 @@ func (t *traffic) rewind(c *Case) {
 
 // next makes the next packet.
 func (t *traffic) next() (Shot, bool) {
+	if len(t.rest) > 0 {
+		s := t.rest[0]
+		t.rest = t.rest[1:]
+		return s, true
+	}
 	switch k := t.IntN(10); {
 	case len(t.sent) == 0 || k < 3:
 		return t.fresh(), true
@@ -98,13 +109,13 @@ func (t *traffic) fresh() Shot {
 		if t.chance(6) {
 			p.TCP.Flags, p.TCP.Ack, p.PayloadLen = pick(t.maker, packet.ACK, packet.RST, packet.FIN|packet.ACK, packet.SYN|packet.ACK, packet.SYN|packet.FIN, 0), 77, uint16(t.IntN(10))
 		}
-		if t.chance(2) {
+		if t.chance(2) && p.TCP.Flags&packet.SYN != 0 {
 			p.TCP.HasWScale, p.TCP.WScale, p.TCP.SACKPermitted, p.TCP.MSS = true, 7, true, 1460
 		}
 	case packet.ProtoUDP:
 		p.SrcPort, p.DstPort = pick(t.maker, uint16(5000), 5001, 53), t.port()
 	}
-	return Shot{from, p}
+	return Shot{From: from, Packet: p}
 }
 
 func otherFamily(f packet.Family) packet.Family { return packet.IPv4 + packet.IPv6 - f }
@@ -133,6 +144,9 @@ func (t *traffic) destination(from string) netip.Addr {
 func (t *traffic) reply(f Frame) (Shot, bool) {
 	p := answer(&f.Packet)
 	p.DontFragment = false
+	if f.Packet.FragOffset != 0 {
+		return Shot{}, false
+	}
 	switch f.Packet.Proto {
 	case packet.ProtoTCP:
 		in := f.Packet.TCP
@@ -163,7 +177,7 @@ func (t *traffic) reply(f Frame) (Shot, bool) {
 		}
 		p.ICMPID, p.ICMPSeq = f.Packet.ICMPID, f.Packet.ICMPSeq
 	}
-	return Shot{f.Side, p}, true
+	return Shot{From: f.Side, Packet: p}, true
 }
 
 // acknowledged is the number behind a segment.
@@ -189,7 +203,7 @@ func (t *traffic) disturb(p *packet.Packet) {
 // that begins it anew.
 func (t *traffic) again(s Shot) Shot {
 	p := s.Packet
-	if p.Proto != packet.ProtoTCP || p.Inner != nil || t.chance(4) {
+	if p.Proto != packet.ProtoTCP || p.Inner != nil || p.IsFragment() || t.chance(4) {
 		return s
 	}
 	next := t.acknowledged(&p)
@@ -208,5 +222,5 @@ func (t *traffic) again(s Shot) Shot {
 		p.PayloadLen = uint16(t.IntN(30))
 	}
 	t.disturb(&p)
-	return Shot{s.From, p}
+	return Shot{From: s.From, Packet: p}
 }

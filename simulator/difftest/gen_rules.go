@@ -155,6 +155,9 @@ func (m maker) iptablesRule(table nf.TableName, h nf.Hook, jumps []nf.ChainName)
 	if m.chance(3) {
 		r.Body = append(r.Body, nf.MatchAddr{Dir: nf.Dst, Prefix: m.prefix(), Invert: m.chance(4)})
 	}
+	if m.fam == packet.IPv4 && m.chance(8) {
+		r.Body = append(r.Body, nf.MatchFragment{Invert: m.chance(3)})
+	}
 	r.Body = append(r.Body, m.ifaces(h)...)
 	if proto != packet.ProtoAny {
 		r.Body = append(r.Body, nf.MatchProto{Proto: proto})

@@ -265,6 +265,11 @@ func (m maker) nftProtoMatch() nf.Stmt {
 // nftMatch makes one comparison of something else.
 func (m maker) nftMatch() nf.Stmt {
 	op := pick(m, nf.OpEqual, nf.OpEqual, nf.OpEqual, nf.OpNotEqual)
+	if m.fam == packet.IPv4 && m.chance(12) {
+		c := m.compareIP(nf.KeyFragOff, op, nf.NumDatum(0))
+		c.Mask = 0x1fff
+		return c
+	}
 	switch m.IntN(12) {
 	case 8:
 		return nf.MatchLookup{Key: []nf.Key{m.ipKey(pick(m, nf.KeySAddr, nf.KeyDAddr))}, Set: "nets", Invert: m.chance(3)}

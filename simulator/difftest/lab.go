@@ -167,6 +167,11 @@ func (e *labEnd) open(link string) error {
 	if e.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(htons(unix.ETH_P_ALL))); err != nil {
 		return err
 	}
+	// A copy of what goes out would make the router cut datagrams anew instead of
+	// as they came, because it then shares them with the copy.
+	if err := unix.SetsockoptInt(e.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1); err != nil {
+		return err
+	}
 	return unix.Bind(e.fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: dev.Index})
 }
 
@@ -202,7 +207,10 @@ func (l *lab) neighbours() error {
 // send sends a packet from one side, or from a process of the router. A process
 // is told that OUTPUT dropped its packet; that is no error here.
 func (l *lab) send(s Shot) error {
-	data, err := packet.Encode(&s.Packet)
+	data, err := s.Wire, error(nil)
+	if data == nil {
+		data, err = packet.Encode(&s.Packet)
+	}
 	if err != nil {
 		return err
 	}

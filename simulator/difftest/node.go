@@ -79,11 +79,16 @@ func (n *node) sendICMP(p packet.Packet) []departure {
 func (n *node) departures(o walk.Outcome) []departure {
 	n.count(n.rec.Take())
 	d := departure{p: o.Packet}
+	var out []departure
 	switch o.Fate {
 	case walk.Delivered:
 		d.delivered = true
 	case walk.Sent:
 		d.link = o.Out
+		for _, part := range o.Fragments {
+			part.Mark = 0
+			out = append(out, departure{link: o.Out, p: part})
+		}
 	case walk.Unknown:
 		n.unknown = o.Reason
 		if _, _, rule := n.w.Engine(n.name).Place(o.Rule); rule != nil {
@@ -96,7 +101,9 @@ func (n *node) departures(o walk.Outcome) []departure {
 		n.free = true
 	}
 	d.p.Mark = 0
-	out := []departure{d}
+	if out == nil {
+		out = []departure{d}
+	}
 	for _, a := range o.Answers {
 		out = append(out, n.departures(a)...)
 	}
@@ -120,7 +127,7 @@ func because(r *nf.Rule) string {
 func (n *node) count(steps []trace.Step) {
 	for _, s := range steps {
 		switch {
-		case s.Kind == trace.KindRule && s.Matched == trace.MatchedYes:
+		case s.Kind == trace.KindRule && s.Matched == trace.MatchedYes && !s.Uncounted:
 			n.hits[n.place(s)]++
 		case s.Kind == trace.KindPolicy:
 			n.hits[Place{tableOf(s), s.Chain, "policy"}]++

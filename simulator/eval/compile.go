@@ -96,7 +96,7 @@ func (k *compiler) compileTarget(s nf.Stmt) step {
 		k.tracked()
 		return k.setCtMark(s)
 	case nf.NoTrack: // neither xt_CT's notrack nor nft's asks for tracking
-		return noTrack
+		return noTrack(k.table.Backend.Iptables())
 	case nf.NAT:
 		f := natFamily(s)
 		k.trackedFor(f)
@@ -133,10 +133,11 @@ func verdictStep(r Result) step {
 	}
 }
 
-// hotdrop is a match that drops the packet (xt_action_param.hotdrop).
+// hotdrop is a match that drops the packet without having matched, so that its
+// rule does not count it (xt_action_param.hotdrop).
 func (w *scratch) hotdrop() outcome {
 	w.res = Result{Verdict: Drop}
-	return end
+	return hotDrop
 }
 
 func portIn(r *nf.PortRange, p uint16, inv bool) bool {

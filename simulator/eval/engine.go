@@ -50,6 +50,7 @@ const (
 	end                     // scratch.res holds the verdict
 	jump                    // to scratch.target
 	jumpOver                // goto
+	hotDrop                 // as end, by a match: the rule does not count the packet
 	ret                     // return
 )
 

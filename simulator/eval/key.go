@@ -170,7 +170,9 @@ func portKey(field nf.KeyField) loader {
 	return func(w *scratch) (value, Truth) {
 		p := w.p
 		switch {
-		case proto != 0 && p.Proto != proto, p.FragOffset != 0, p.Truncated:
+		case proto != 0 && p.Proto != proto, p.FragOffset != 0:
+			return value{}, No
+		case p.Truncated && (field == nf.KeyTCPFlags || !eightBytes(p)):
 			return value{}, No
 		case field == nf.KeyTCPFlags:
 			return num(uint64(p.TCP.Flags)), Yes
@@ -184,6 +186,11 @@ func portKey(field nf.KeyField) loader {
 		}
 		return num(uint64(p.SrcPort)), Yes
 	}
+}
+
+// eightBytes reports whether the ports of a cut-off header are known.
+func eightBytes(p *packet.Packet) bool {
+	return (p.Proto == packet.ProtoTCP || p.Proto == packet.ProtoSCTP) && (p.SrcPort != 0 || p.DstPort != 0)
 }
 
 func icmpKey(field nf.KeyField) loader {

@@ -75,7 +75,7 @@ func matchMultiport(m nf.MatchMultiport) step {
 		if p.FragOffset != 0 || !p.Proto.HasPorts() {
 			return miss
 		}
-		if p.Truncated {
+		if p.Truncated && !eightBytes(p) {
 			return w.hotdrop()
 		}
 		hit := false
@@ -188,6 +188,9 @@ func ipLength(p *packet.Packet) (uint64, bool) {
 	n := uint64(20)
 	if p.Family() == packet.IPv6 {
 		n = 40
+		if p.IsFragment() {
+			n = 48
+		}
 	}
 	n += uint64(p.PayloadLen)
 	switch {

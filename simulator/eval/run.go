@@ -36,7 +36,7 @@ func (w *scratch) walk(base int32) {
 			out = w.rule(&ch.rules[at.rule-1])
 		}
 		switch out {
-		case end:
+		case end, hotDrop:
 			w.res.Rule = w.ref
 			return
 		case unknown:
@@ -156,6 +156,8 @@ func (w *scratch) ruleStep(ref RuleRef, out outcome, at int, before uint32) trac
 	switch out {
 	case miss:
 		s.Matched = trace.MatchedNo
+	case hotDrop:
+		s.Uncounted = true
 	case unknown:
 		s.Matched = trace.MatchedUnknown
 	}
@@ -178,7 +180,7 @@ func (w *scratch) effect(out outcome, r *nf.Rule) trace.Effect {
 		return trace.EffectGoto
 	case ret:
 		return trace.EffectReturn
-	case end:
+	case end, hotDrop:
 		if w.res.HasNAT {
 			return trace.EffectNAT
 		}

@@ -60,12 +60,15 @@ func (k *compiler) setCtMark(s nf.SetCtMark) step {
 	}
 }
 
-// noTrack leaves packets alone that conntrack has seen or that are untracked.
-func noTrack(w *scratch) outcome {
-	if w.c.Ct == (conntrack.Ref{}) {
-		w.c.Ct = conntrack.UntrackedRef()
+// noTrack leaves packets alone that conntrack has seen or that are untracked, and
+// iptables' also the host's answers to untracked ones (xt_CT, nft_notrack_eval).
+func noTrack(iptables bool) step {
+	return func(w *scratch) outcome {
+		if w.c.Ct == (conntrack.Ref{}) || !iptables && w.c.Ct.Info == conntrack.Attached {
+			w.c.Ct = conntrack.UntrackedRef()
+		}
+		return goOn
 	}
-	return goOn
 }
 
 func setDSCP(s nf.SetDSCP) step {

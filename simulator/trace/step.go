@@ -108,10 +108,13 @@ type Step struct {
 	Table   string `json:"table,omitempty"`
 	Chain   string `json:"chain,omitempty"`
 	// Rule counts from 1 within its chain; 0 is the chain's policy or no rule.
-	Rule    int     `json:"rule,omitempty"`
-	Text    string  `json:"text"`
-	Matched Matched `json:"matched,omitzero"`
-	Effect  Effect  `json:"effect,omitempty"`
+	Rule int    `json:"rule,omitempty"`
+	Text string `json:"text"`
+	// Uncounted says that a match of the rule dropped the packet before the rule
+	// had matched: its counter stays.
+	Uncounted bool    `json:"uncounted,omitempty"`
+	Matched   Matched `json:"matched,omitzero"`
+	Effect    Effect  `json:"effect,omitempty"`
 	// Deciding marks the step that ended the packet or let it through.
 	Deciding bool `json:"deciding,omitempty"`
 	// Mark is the packet's mark after the step, MarkBefore the one before it

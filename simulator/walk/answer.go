@@ -115,12 +115,14 @@ func mayAnswer(f *flight, e icmpError) bool {
 	switch {
 	case f.silent:
 		return false
-	case p.FragOffset != 0 || p.Src.IsUnspecified() || p.Src.IsMulticast():
+	case p.FragOffset != 0 && p.Src.Is4() || p.Src.IsUnspecified() || p.Src.IsMulticast():
 		return false
 	case p.Dst.IsMulticast() && !(e.proto == packet.ProtoICMPv6 && e.typ == 2):
 		return false
 	case p.Dst.Is4() && f.dst.Type == broadcastType:
 		return false
+	case p.FragOffset != 0: // IPv6 does not know what it is a part of
+		return true
 	case p.Proto == packet.ProtoICMP:
 		return isICMPQuery(p.ICMPType)
 	case p.Proto == packet.ProtoICMPv6:
@@ -156,7 +158,7 @@ func (n *node) reject(h nf.Hook, with nf.RejectWith, f *flight) {
 		n.reset(f)
 		return
 	}
-	if f.p.FragOffset != 0 || f.p.BadChecksum {
+	if f.p.FragOffset != 0 || f.p.BadChecksum || n.uncheckable(f) {
 		return
 	}
 	c, ok := rejectCodes[with]
@@ -166,10 +168,25 @@ func (n *node) reject(h nf.Hook, with nf.RejectWith, f *flight) {
 	n.icmpUnreach(f, c[0], c[1], f.p.Src.Is6())
 }
 
+// uncheckable reports whether the packet is a first fragment with a checksum over
+// the whole datagram: REJECT finds it wrong and does not answer (nf_ip_checksum),
+// unless the network card vouches for it, which is rare.
+func (n *node) uncheckable(f *flight) bool {
+	if !f.p.MoreFragments {
+		return false
+	}
+	switch f.p.Proto {
+	case packet.ProtoAH, packet.ProtoESP, packet.ProtoSCTP, packet.ProtoUDPLite, packet.ProtoDCCP:
+		return false
+	}
+	n.w.assume("REJECT does not answer first fragments: their checksum is over the whole datagram")
+	return true
+}
+
 // reset sends a TCP RST to the source (nf_send_reset).
 func (n *node) reset(f *flight) {
 	p := &f.p
-	if p.Proto != packet.ProtoTCP || p.FragOffset != 0 || p.BadChecksum || p.TCP.Flags&packet.RST != 0 ||
+	if p.Proto != packet.ProtoTCP || p.FragOffset != 0 || p.BadChecksum || n.uncheckable(f) || p.TCP.Flags&packet.RST != 0 ||
 		f.dst.Type == broadcastType || p.Dst.IsMulticast() {
 		return
 	}

@@ -20,8 +20,8 @@
 //
 // It has no neighbour tables, no queues, no rate limits of ICMP, no sockets: what
 // is delivered counts as received, and peers answer by mirroring the packet.
-// Fragments are not reassembled: where rules see whole datagrams, a fragment's
-// fate is unknown.
+// A fragment that waits for the rest of its datagram is Held; nothing is said
+// when it has waited too long.
 //
 // Invariants: what it cannot know it calls unknown; with no recorder a packet
 // that begins no connection allocates nothing once a Walker is warm; one

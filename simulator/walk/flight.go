@@ -22,6 +22,7 @@ const (
 	Dropped                   // by a rule, a policy or the IP layer
 	Rejected                  // dropped by a rule with an answer (if one could be made)
 	Unknown                   // something that is not modelled stood in the way
+	Held                      // a fragment that waits for the rest of its datagram
 )
 
 // String returns the fate in lower case.
@@ -37,6 +38,8 @@ func (f Fate) String() string {
 		return "rejected"
 	case Unknown:
 		return "unknown"
+	case Held:
+		return "held"
 	}
 	return "fate?"
 }
@@ -57,6 +60,9 @@ type Outcome struct {
 	Accepted, Marked eval.RuleRef
 	// Packet is the packet as it was delivered, sent or dropped.
 	Packet packet.Packet
+	// Fragments are what a packet that came in fragments is sent as; nil for
+	// others.
+	Fragments []packet.Packet
 	// In is the link it came in by, Out the one it left by, NextHop whom it was
 	// handed to there.
 	In, Out host.LinkName
@@ -78,6 +84,8 @@ type flight struct {
 	bound  host.LinkName // the link that the sending socket is bound to
 	depth  int           // answers to answers, tunnels in tunnels
 	silent bool          // no ICMP error about it
+	cuts   []int         // the sizes of the fragments that it came in
+	fragID uint32
 	end    Outcome
 }
 
@@ -98,7 +106,7 @@ func (w *Walker) take(p *packet.Packet, depth int) *flight {
 		f.p.Inner = &inner
 	}
 	f.in, f.dst, f.hasDst, f.bound, f.depth, f.end = "", route.Result{}, false, "", depth, Outcome{}
-	f.silent = false
+	f.silent, f.cuts = false, f.cuts[:0]
 	c := &f.ctx
 	c.Packet, c.In, c.Out, c.Ct, c.LastMark = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, eval.RuleRef{}
 	c.Hook, c.Now, c.Choose, c.Explore, c.Rec = 0, w.now, w.opts.Choose, w.opts.Explore, w.rec

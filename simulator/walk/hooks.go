@@ -16,10 +16,6 @@ func (n *node) hook(h nf.Hook, f *flight) bool {
 		r.Add(trace.Step{Kind: trace.KindHook, Hook: h.String(), Text: h.String(), InIface: f.ctx.In.Name, OutIface: f.ctx.Out.Name,
 			From: trace.End(&f.p, true), To: trace.End(&f.p, false)})
 	}
-	if n.plan(f.p.Family()).tracks && f.p.IsFragment() && (h == nf.PreRouting || h == nf.LocalOut) {
-		f.unknown(n, "a fragment: where connections are tracked, rules see the reassembled datagram")
-		return false
-	}
 	for i := range steps {
 		if !n.step(h, &steps[i], f) {
 			return false
@@ -30,6 +26,8 @@ func (n *node) hook(h nf.Hook, f *flight) bool {
 
 func (n *node) step(h nf.Hook, s *step, f *flight) bool {
 	switch s.kind {
+	case stepDefrag:
+		return n.gather(h, f)
 	case stepTrack:
 		return n.track(h, f)
 	case stepNAT:

@@ -117,19 +117,34 @@ func (n *node) postRouting(f *flight) {
 		return
 	}
 	f.finish(n, Sent, "")
+	f.end.Fragments = n.cut(f, f.dst.Dev)
 	f.end.Out, f.end.NextHop = f.dst.Dev, f.dst.NextHop(f.p.Dst)
 }
 
 // loop is the loopback link: the packet comes back in with its connection and
-// its route.
+// its route, in fragments if it was sent in fragments.
 func (n *node) loop(f *flight) {
 	if f.depth++; f.depth > maxDepth {
 		f.unknown(n, "a packet that loops on the loopback link")
 		return
 	}
+	parts := n.cut(f, f.dst.Dev)
 	f.in, f.ctx.In, f.ctx.Out = f.dst.Dev, n.iface(f.dst.Dev), n.iface("")
-	f.hasDst = f.dst.Local()
-	n.input(f)
+	f.hasDst, f.cuts = f.dst.Local(), f.cuts[:0]
+	if parts == nil {
+		n.input(f)
+		return
+	}
+	var answers []Outcome
+	for i := range parts {
+		p := n.w.take(&parts[i], f.depth)
+		p.on(n)
+		p.in, p.ctx.In, p.dst, p.hasDst, p.ctx.Ct = f.in, f.ctx.In, f.dst, f.hasDst, f.ctx.Ct
+		n.input(p)
+		f.end = n.w.give(p)
+		answers = append(answers, f.end.Answers...)
+	}
+	f.end.Answers = answers
 }
 
 // answer sends a packet that the host makes because of another one, with the

@@ -17,6 +17,7 @@ const (
 	stepTrack                       // conntrack in, −200
 	stepNAT                         // the one core hook of all nat chains, ±100
 	stepConfirm                     // confirm, last
+	stepDefrag                      // fragments are put together, −400
 )
 
 // step is one function registered at a hook.
@@ -85,6 +86,7 @@ func (p *plan) addCore(e *eval.Engine, fam packet.Family, h nf.Hook, natSeq int)
 	}
 	in := h == nf.PreRouting || h == nf.LocalOut
 	if in {
+		p.hooks[h] = append(p.hooks[h], step{kind: stepDefrag, priority: nf.PriConntrackDefrag})
 		p.hooks[h] = append(p.hooks[h], step{kind: stepTrack, priority: nf.PriConntrack})
 	} else if h != nf.Forward {
 		p.hooks[h] = append(p.hooks[h], step{kind: stepConfirm, priority: nf.PriConfirm})

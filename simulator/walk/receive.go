@@ -115,12 +115,9 @@ func (n *node) noRoute(f *flight) {
 
 // deliver is LOCAL_IN and the process behind it.
 func (n *node) deliver(f *flight) {
-	if f.p.IsFragment() {
-		f.unknown(n, "a fragment for this host: it waits for the rest of its datagram")
-		return
-	}
 	f.ctx.Out = n.iface("")
-	if !n.hook(nf.LocalIn, f) {
+	v6 := f.p.Src.Is6() // IPv6 puts datagrams together behind INPUT
+	if !v6 && !n.gather(nf.LocalIn, f) || !n.hook(nf.LocalIn, f) || v6 && !n.gather(nf.LocalIn, f) {
 		return
 	}
 	if n.decapsulate(f) {
@@ -146,7 +143,7 @@ func (n *node) forward(f *flight) {
 	case v6 && !n.mayForward6(f):
 		return
 	}
-	if mtu := n.routes.MTU(f.dst.Dev); mtu > 0 && ipLen(&f.p) > mtu && (v6 || f.p.DontFragment) {
+	if mtu := n.routes.MTU(f.dst.Dev); mtu > 0 && f.longest() > mtu && (v6 || f.p.DontFragment) {
 		f.drop(n, 0, "too big for the next link")
 		n.icmpAnswer(f, errTooBig(v6))
 		return

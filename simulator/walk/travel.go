@@ -79,6 +79,9 @@ func (w *Walker) follow(o Outcome) Journey {
 // one it has arrived behind the link.
 func (w *Walker) cross(j *Journey, o *Outcome) bool {
 	if to, ok := w.neighbour(o.Node, o.Out, o.NextHop); ok {
+		if len(o.Fragments) > 0 {
+			return w.crossInParts(j, o, to)
+		}
 		j.Legs = append(j.Legs, w.Receive(to.Host, to.Link, o.Packet))
 		return true
 	}
@@ -95,6 +98,22 @@ func (w *Walker) cross(j *Journey, o *Outcome) bool {
 		w.astray(j, o)
 	}
 	return false
+}
+
+// crossInParts hands on a packet that was sent in fragments, to a host that puts
+// them together again; elsewhere they may have different fates.
+func (w *Walker) crossInParts(j *Journey, o *Outcome, to host.Port) bool {
+	if n := w.byName[to.Host]; !n.plan(o.Packet.Family()).tracks {
+		j.Verdict, j.Why = trace.Unknown, "it goes on in fragments, which "+string(to.Host)+" judges one by one"
+		return false
+	}
+	for i := range o.Fragments {
+		leg := w.Receive(to.Host, to.Link, o.Fragments[i])
+		if i == len(o.Fragments)-1 {
+			j.Legs = append(j.Legs, leg)
+		}
+	}
+	return true
 }
 
 // astray judges a packet that left the fleet although its destination is in it:

@@ -17,6 +17,10 @@ func (n *node) encapsulate(f *flight) bool {
 	if l == nil || l.VXLAN == nil && l.Kind != "ipip" {
 		return false
 	}
+	if len(f.cuts) > 0 {
+		f.unknown(n, "fragments into a tunnel")
+		return true
+	}
 	hop := f.dst.NextHop(f.p.Dst)
 	inner := f.p
 	outer := packet.Packet{TTL: n.ttl, Mark: f.p.Mark, Inner: &inner}

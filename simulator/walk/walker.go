@@ -55,6 +55,7 @@ type node struct {
 	ifaces map[host.LinkName]eval.Iface
 	counts map[countKey][]conntrack.Tuple
 	peers  map[netip.Addr]peer
+	frags  map[fragKey]*fragQueue
 	ttl    uint8
 }
 
@@ -80,7 +81,7 @@ func (w *Walker) Replace(f *host.Fleet) {
 	w.compile(f)
 	for name, n := range w.byName {
 		if o := old[name]; o != nil {
-			n.ct, n.counts, n.peers = o.ct, o.counts, o.peers
+			n.ct, n.counts, n.peers, n.frags = o.ct, o.counts, o.peers, o.frags
 		}
 	}
 }
@@ -108,7 +109,7 @@ func NewHost(s *host.State, o Options) *Walker {
 func newNode(w *Walker, s *host.State) *node {
 	n := &node{w: w, state: s, routes: route.New(s), eng: eval.New(&s.Ruleset),
 		ct: conntrack.NewTable(conntrackConfig(s, w.opts)), ifaces: map[host.LinkName]eval.Iface{},
-		counts: map[countKey][]conntrack.Tuple{}, peers: map[netip.Addr]peer{}, ttl: 64}
+		counts: map[countKey][]conntrack.Tuple{}, peers: map[netip.Addr]peer{}, frags: map[fragKey]*fragQueue{}, ttl: 64}
 	for i := range s.Links {
 		l := &s.Links[i]
 		n.ifaces[l.Name] = eval.Iface{Name: string(l.Name), Index: linkIndex(l, i)}
@@ -158,6 +159,7 @@ func (w *Walker) Reset() {
 		n.mem = eval.State{}
 		clear(n.counts)
 		clear(n.peers)
+		clear(n.frags)
 	}
 }
 
