@@ -34,6 +34,8 @@ var matches = map[string]module{
 	"hl":        mod("--hl-eq|--hl=1! --hl-lt=1 --hl-gt=1", buildTTL(true, "--hl-")),
 	"dscp":      mod("--dscp=1! --dscp-class=1!", buildDSCP),
 	"length":    mod("--length=1!", buildLength),
+	"physdev":   mod("--physdev-is-in! --physdev-is-out! --physdev-is-bridged!", buildPhysdev),
+	"ipvs":      mod("--ipvs! --vproto=1! --vaddr=1! --vport=1!", buildIPVS),
 }
 
 // targets are the target modules of the model; ACCEPT, DROP, RETURN and chains

@@ -115,6 +115,10 @@ func matchText(s nf.Match, f packet.Family) (string, error) {
 		return dscpText(m)
 	case nf.MatchLength:
 		return lengthText(m), nil
+	case nf.MatchPhysdev:
+		return physdevText(m)
+	case nf.MatchIPVS:
+		return ipvsText(m)
 	case nf.OpaqueMatch:
 		return m.Text, nil
 	}

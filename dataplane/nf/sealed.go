@@ -57,6 +57,10 @@ func (MatchDSCP) stmt()       {}
 func (MatchDSCP) match()      {}
 func (MatchLength) stmt()     {}
 func (MatchLength) match()    {}
+func (MatchPhysdev) stmt()    {}
+func (MatchPhysdev) match()   {}
+func (MatchIPVS) stmt()       {}
+func (MatchIPVS) match()      {}
 func (OpaqueMatch) stmt()     {}
 func (OpaqueMatch) match()    {}
 func (MatchCompare) stmt()    {}
@@ -129,6 +133,8 @@ var kinds = []Stmt{
 	MatchTTL{},
 	MatchDSCP{},
 	MatchLength{},
+	MatchPhysdev{},
+	MatchIPVS{},
 	OpaqueMatch{},
 	MatchCompare{},
 	MatchLookup{},

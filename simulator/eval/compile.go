@@ -58,6 +58,10 @@ func (k *compiler) compile(s nf.Stmt) step {
 		return when(func(w *scratch) Truth { return truth(w.p.TOS>>2 == s.DSCP).invert(s.Invert) })
 	case nf.MatchLength:
 		return when(matchLength(s))
+	case nf.MatchPhysdev:
+		return when(matchPhysdev(s))
+	case nf.MatchIPVS:
+		return when(matchIPVS(s))
 	case nf.OpaqueMatch:
 		return unknownStep
 	case nf.MatchCompare:

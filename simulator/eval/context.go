@@ -36,6 +36,10 @@ type Context struct {
 	In, Out Iface
 	// Ct is the packet's connection.
 	Ct conntrack.Ref
+	// IPVS is the virtual server whose real server the packet is on its way to.
+	IPVS *VirtualServer
+	// Bridged says that the packet came through a bridge.
+	Bridged bool
 	// Lookups answers what rules ask of routing; nil makes such matches unknown.
 	Lookups Lookups
 	// Now is the clock, on the same scale as conntrack's; 0 is the moment of the

@@ -1,6 +1,7 @@
 package eval_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"tortie/dataplane/nf"
@@ -76,6 +77,15 @@ var headerRows = []matchRow{
 	{"pkttype nonsense", nf.MatchPktType{Type: "x"}, nil, open},
 	{"ttl lt", nf.MatchTTL{Op: "lt", Value: 64}, nil, no},
 	{"ttl not eq", nf.MatchTTL{Op: "eq", Value: 63, Invert: true}, nil, yes},
+	{"physdev is in", nf.MatchPhysdev{IsIn: nf.Flag{Set: true}}, nil, no},
+	{"physdev is not in", nf.MatchPhysdev{IsIn: nf.Flag{Set: true, Invert: true}}, nil, yes},
+	{"physdev of a bridged packet", nf.MatchPhysdev{IsIn: nf.Flag{Set: true}}, func(c *eval.Context) { c.Bridged = true }, open},
+	{"ipvs", nf.MatchIPVS{Handled: nf.Flag{Set: true}}, nil, no},
+	{"not ipvs", nf.MatchIPVS{Handled: nf.Flag{Set: true, Invert: true}}, nil, yes},
+	{"not ipvs port, no ipvs", nf.MatchIPVS{Port: 81, PortInvert: true}, nil, no},
+	{"ipvs port", nf.MatchIPVS{Port: 80, Proto: packet.ProtoTCP}, byIPVS, yes},
+	{"not ipvs port", nf.MatchIPVS{Port: 80, PortInvert: true}, byIPVS, no},
+	{"ipvs address", nf.MatchIPVS{Addr: netip.MustParsePrefix("198.51.100.0/24")}, byIPVS, no},
 	{"dscp", nf.MatchDSCP{}, nil, yes},
 	{"not dscp", nf.MatchDSCP{Invert: true}, nil, no},
 	{"length", nf.MatchLength{Lo: 40, Hi: 40}, nil, yes},
@@ -240,3 +250,6 @@ func TestRun_EveryKindHasARow(t *testing.T) {
 		}
 	}
 }
+
+// byIPVS lets IPVS handle the packet for a virtual server with its destination.
+func byIPVS(c *eval.Context) { c.IPVS = &eval.VirtualServer{Proto: packet.ProtoTCP, Addr: c.Packet.Dst, Port: 80} }

@@ -3,7 +3,7 @@
 // the rules that are then in the kernel. It needs root, iproute2, iptables and
 // nft, and is a module of its own so that the main one stays small.
 //
-//	go run . record ../testdata/shapes
+//	go run . record ../testdata/shapes [PART-OF-NAME]
 package main
 
 import (
@@ -31,7 +31,7 @@ import (
 
 // config is how one recording's kube-proxy runs.
 type config struct {
-	Mode              string // "iptables" or "nftables"
+	Mode              string // "iptables", "nftables" or "ipvs"
 	IPv6              bool
 	MasqueradeAll     bool
 	NoLocalhost       bool
@@ -42,19 +42,20 @@ type config struct {
 	BeLiberal         bool
 	Zone              string
 	ServiceCIDRs      []string
+	Scheduler         string // of IPVS
 	Node, NodeIP      string
 }
 
 func main() {
 	switch {
-	case len(os.Args) == 3 && os.Args[1] == "record":
-		if err := record(os.Args[2]); err != nil {
+	case len(os.Args) >= 3 && os.Args[1] == "record":
+		if err := record(os.Args[2], strings.Join(os.Args[3:], "")); err != nil {
 			fatal(err)
 		}
 	case len(os.Args) == 4 && os.Args[1] == "run":
 		run(os.Args[2], os.Args[3])
 	default:
-		fatal(fmt.Errorf("usage: kubeproxyoracle record FOLDER | run OBJECTS CONFIG"))
+		fatal(fmt.Errorf("usage: kubeproxyoracle record FOLDER [PART-OF-NAME] | run OBJECTS CONFIG"))
 	}
 }
 
@@ -74,7 +75,7 @@ func run(objects, configuration string) {
 		fatal(err)
 	}
 	setUp(c)
-	p, err := c.proxier()
+	p, node, err := c.proxier()
 	if err != nil {
 		fatal(err)
 	}
@@ -92,6 +93,10 @@ func run(objects, configuration string) {
 	}
 	p.OnServiceSynced()
 	p.OnEndpointSlicesSynced()
+	if node != nil {
+		fmt.Print(node.dump(c))
+		return
+	}
 	fmt.Print(c.dump())
 }
 
@@ -148,7 +153,8 @@ func setUp(c config) {
 	}
 }
 
-func (c config) proxier() (proxy.Provider, error) {
+// proxier makes kube-proxy. The node is only for IPVS mode.
+func (c config) proxier() (proxy.Provider, *ipvsNode, error) {
 	ctx := context.Background()
 	detect := proxyutil.NewNoOpLocalDetector()
 	switch {
@@ -163,13 +169,18 @@ func (c config) proxier() (proxy.Provider, error) {
 	if c.IPv6 {
 		family, protocol = v1.IPv6Protocol, utiliptables.ProtocolIPv6
 	}
+	if c.Mode == "ipvs" {
+		return c.ipvsProxier(detect)
+	}
 	recorder := events.NewFakeRecorder(1000)
 	if c.Mode == "nftables" {
-		return nftables.NewProxier(ctx, family, time.Hour, time.Second, c.MasqueradeAll, c.MasqueradeBit, detect,
+		p, err := nftables.NewProxier(ctx, family, time.Hour, time.Second, c.MasqueradeAll, c.MasqueradeBit, detect,
 			c.Node, net.ParseIP(c.NodeIP), recorder, nil, c.NodePortAddresses, false)
+		return p, nil, err
 	}
-	return iptables.NewProxier(ctx, family, utiliptables.New(protocol), utilsysctl.New(), time.Hour, time.Second,
+	p, err := iptables.NewProxier(ctx, family, utiliptables.New(protocol), utilsysctl.New(), time.Hour, time.Second,
 		c.MasqueradeAll, !c.NoLocalhost, c.MasqueradeBit, detect, c.Node, net.ParseIP(c.NodeIP), recorder, nil, c.NodePortAddresses, false)
+	return p, nil, err
 }
 
 // dump lists the rules once kube-proxy's canary chains are there.

@@ -13,7 +13,8 @@ import (
 
 // record writes the objects and, for every configuration of configs.json in the
 // folder, what kube-proxy programs for them: each in a new network namespace.
-func record(dir string) error {
+// Only those whose name contains the text are recorded anew.
+func record(dir, only string) error {
 	text, err := os.ReadFile(filepath.Join(dir, "configs.json"))
 	if err != nil {
 		return err
@@ -35,6 +36,9 @@ func record(dir string) error {
 	}
 	defer os.Remove(plain)
 	for name, c := range configs {
+		if only != "" && !strings.Contains(name, only) {
+			continue
+		}
 		rules, err := recordOne(plain, string(c))
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
