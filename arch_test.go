@@ -39,7 +39,7 @@ compiler/intent      <- compiler/diag compiler/yamlpos compiler/selector datapla
 compiler/lower       <- compiler/diag compiler/intent compiler/calico compiler/cluster compiler/selector compiler/yamlpos dataplane/packet
 compiler/resolve     <- compiler/diag compiler/calico compiler/cluster compiler/selector dataplane/packet
 compiler/felix       <- compiler/resolve dataplane/packet dataplane/nf
-compiler/kubeproxy   <- compiler/cluster dataplane/packet dataplane/nf
+compiler/kubeproxy   <- compiler/cluster dataplane/packet dataplane/nf dataplane/host
 compiler/routing     <- compiler/diag compiler/yamlpos compiler/calico compiler/cluster dataplane/packet dataplane/host
 compiler/link        <- compiler/diag compiler/calico compiler/cluster compiler/resolve compiler/felix compiler/kubeproxy compiler/routing dataplane/packet dataplane/nf dataplane/host
 simulator/trace      <- dataplane/packet dataplane/nf

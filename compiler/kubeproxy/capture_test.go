@@ -87,7 +87,7 @@ func captureOptions(m Mode) Options {
 }
 
 // chance are the chains in which kube-proxy puts services in random order.
-var chance = []nf.ChainName{chainServices, chainNodePorts, chainExternal, chainProxyFirewall}
+var chance = []nf.ChainName{chainServices, chainNodePorts, chainExternal, chainProxyFirewall, chainIPVSOut}
 
 // listing lists rules by chain. Rules of chains in random order are sorted by
 // service, each service's own in their order, those of none last.

@@ -3,6 +3,7 @@ package kubeproxy
 import (
 	"net/netip"
 
+	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 )
@@ -62,6 +63,9 @@ type Options struct {
 	// LocalhostNodePorts is --iptables-localhost-nodeports (iptables mode, IPv4).
 	LocalhostNodePorts bool
 
+	// Scheduler is --ipvs-scheduler; empty is "rr".
+	Scheduler string
+
 	// ConntrackBeLiberal says that nf_conntrack_tcp_be_liberal is not 0.
 	ConntrackBeLiberal bool
 	// NFAcct says that the kernel has nfnetlink_acct, so that some rules count.
@@ -109,6 +113,10 @@ type Result struct {
 	Ruleset nf.Ruleset
 	// Origins is what nf.Rule.Origin counts in; entry 0 is none.
 	Origins []Origin
+	// Servers are the virtual servers of IPVS mode, and Bound the addresses that
+	// its link kube-ipvs0 has.
+	Servers []host.VirtualServer
+	Bound   []netip.Addr
 	// RouteLocalnet says that kube-proxy sets net.ipv4.conf.all.route_localnet.
 	RouteLocalnet bool
 	// Notes are what a reader should know: services without a ClusterIP, rules

@@ -11,8 +11,7 @@ import (
 )
 
 // Program makes kube-proxy's rules for one node. An error says that they cannot
-// be made: an unknown mode or backend, or IPVS mode, of which nothing is
-// modelled.
+// be made: an unknown mode or backend.
 func Program(s *cluster.Snapshot, opt Options) (Result, error) {
 	if err := opt.check(); err != nil {
 		return Result{}, err
@@ -31,6 +30,14 @@ func Program(s *cluster.Snapshot, opt Options) (Result, error) {
 			res.Ruleset.Tables = append(res.Ruleset.Tables, nftTable(in))
 			continue
 		}
+		if opt.Mode == IPVS {
+			parts := ipvsMode(in)
+			res.Ruleset.Tables = append(res.Ruleset.Tables, parts.tables...)
+			res.Ruleset.IPSets = append(res.Ruleset.IPSets, parts.sets...)
+			res.Servers = append(res.Servers, parts.servers...)
+			res.Bound = append(res.Bound, parts.bound...)
+			continue
+		}
 		res.RouteLocalnet = res.RouteLocalnet || in.localhost
 		res.Ruleset.Tables = append(res.Ruleset.Tables, iptablesTables(in)...)
 	}
@@ -39,14 +46,12 @@ func Program(s *cluster.Snapshot, opt Options) (Result, error) {
 
 func (o *Options) check() error {
 	switch o.Mode {
-	case Iptables, NFTables:
-	case IPVS:
-		return fmt.Errorf("kube-proxy in IPVS mode is not modelled: what its virtual servers do to a packet is unknown")
+	case Iptables, NFTables, IPVS:
 	default:
 		return fmt.Errorf("unknown kube-proxy mode %d", o.Mode)
 	}
-	if o.Mode == Iptables && !o.Backend.Iptables() {
-		return fmt.Errorf("kube-proxy in iptables mode needs iptables-legacy or iptables-nft, not %v", o.Backend)
+	if o.Mode != NFTables && !o.Backend.Iptables() {
+		return fmt.Errorf("kube-proxy in %v mode needs iptables-legacy or iptables-nft, not %v", o.Mode, o.Backend)
 	}
 	if o.MasqueradeMark == 0 {
 		o.MasqueradeMark = 1 << 14

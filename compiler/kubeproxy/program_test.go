@@ -70,10 +70,10 @@ func TestProgram_NotesWhatIsChanceOrMissing(t *testing.T) {
 
 func TestProgram_RefusesWhatIsNotModelled(t *testing.T) {
 	cases := map[string]Options{
-		"IPVS":           {Mode: IPVS},
-		"unknown":        {},
-		"needs iptables": {Mode: Iptables},
-		"is not one bit": {Mode: NFTables, MasqueradeMark: 3},
+		"ipvs mode needs": {Mode: IPVS},
+		"unknown":         {},
+		"needs iptables":  {Mode: Iptables},
+		"is not one bit":  {Mode: NFTables, MasqueradeMark: 3},
 	}
 	for want, opt := range cases {
 		if _, err := Program(&cluster.Snapshot{}, opt); err == nil || !strings.Contains(err.Error(), want) {

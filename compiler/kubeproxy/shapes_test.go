@@ -29,13 +29,17 @@ type recordedConfig struct {
 	BeLiberal         bool
 	Zone              string
 	ServiceCIDRs      []string
+	Scheduler         string
 }
 
 func (c recordedConfig) options() Options {
 	o := Options{Mode: Iptables, Backend: nf.IptablesNFT, Family: packet.IPv4, Node: "node-a",
 		MasqueradeAll: c.MasqueradeAll, LocalhostNodePorts: !c.NoLocalhost, ConntrackBeLiberal: c.BeLiberal, NFAcct: true}
-	if c.Mode == "nftables" {
+	switch c.Mode {
+	case "nftables":
 		o.Mode = NFTables
+	case "ipvs":
+		o.Mode, o.Scheduler = IPVS, c.Scheduler
 	}
 	if c.IPv6 {
 		o.Family = packet.IPv6
@@ -113,10 +117,16 @@ func TestProgram_MatchesKubeProxyForEveryShape(t *testing.T) {
 			if c.IPv6 {
 				family = nf.FamilyIP6
 			}
-			n := compareListings(t, listing(res.Ruleset.Tables, family), listing(parseRecording(t, name, opt), family))
+			n := 0
+			if opt.Mode == IPVS {
+				n = compareIPVS(t, res, parseIPVS(t, name, opt), family)
+			} else {
+				n = compareListings(t, listing(res.Ruleset.Tables, family), listing(parseRecording(t, name, opt), family))
+			}
 			t.Logf("%d services, %d rules and elements compared", len(s.Services), n)
 			total[strings.ToLower(c.Mode)] += n
 		})
 	}
-	t.Logf("in all: %d rules in iptables mode, %d rules and elements in nftables mode", total["iptables"], total["nftables"])
+	t.Logf("in all: %d rules in iptables mode, %d rules and elements in nftables mode, %d rules, elements and virtual servers in IPVS mode",
+		total["iptables"], total["nftables"], total["ipvs"])
 }

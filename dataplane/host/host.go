@@ -30,6 +30,8 @@ type State struct {
 	// default.
 	Sysctls map[string]string
 	Ruleset nf.Ruleset
+	// IPVS are the virtual servers of the kernel's load balancer.
+	IPVS []VirtualServer `json:",omitempty"`
 	// Kernel is the kernel's release ("6.18.44"); empty when unknown. A few
 	// behaviours differ between releases.
 	Kernel string `json:",omitempty"`

@@ -252,4 +252,6 @@ func TestRun_EveryKindHasARow(t *testing.T) {
 }
 
 // byIPVS lets IPVS handle the packet for a virtual server with its destination.
-func byIPVS(c *eval.Context) { c.IPVS = &eval.VirtualServer{Proto: packet.ProtoTCP, Addr: c.Packet.Dst, Port: 80} }
+func byIPVS(c *eval.Context) {
+	c.IPVS = &eval.VirtualServer{Proto: packet.ProtoTCP, Addr: c.Packet.Dst, Port: 80}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -31,10 +32,17 @@ type ipvsNode struct {
 	servers *ipvstest.FakeIPVS
 }
 
+// bareComment is a comment that kube-proxy handed over as one argument, not as
+// text for iptables-restore.
+var bareComment = regexp.MustCompile(`--comment ([^"\n]*[^" \n]) -j`)
+
+// noPolicy is a built-in chain, of whose policy the stand-in knows nothing.
+var noPolicy = regexp.MustCompile(`(?m)^:([A-Z]+) - `)
+
 // sysctls remembers what is set.
 type sysctls map[string]int
 
-func (s sysctls) GetSysctl(name string) (int, error)  { return s[name], nil }
+func (s sysctls) GetSysctl(name string) (int, error) { return s[name], nil }
 func (s sysctls) SetSysctl(name string, v int) error { s[name] = v; return nil }
 
 func (c config) ipvsProxier(detect proxyutil.LocalTrafficDetector) (proxy.Provider, *ipvsNode, error) {
@@ -55,10 +63,13 @@ func (c config) ipvsProxier(detect proxyutil.LocalTrafficDetector) (proxy.Provid
 // part behind a line "==> NAME".
 func (n *ipvsNode) dump(c config) string {
 	var out bytes.Buffer
-	out.WriteString("==> iptables\n")
-	if err := n.tables.SaveInto("", &out); err != nil {
+	var rules bytes.Buffer
+	if err := n.tables.SaveInto("", &rules); err != nil {
 		fatal(err)
 	}
+	out.WriteString("==> iptables\n")
+	text := bareComment.ReplaceAll(rules.Bytes(), []byte(`--comment "$1" -j`))
+	out.Write(noPolicy.ReplaceAll(text, []byte(":$1 ACCEPT ")))
 	out.WriteString("==> ipset\n" + command("ipset", "save", "-sorted"))
 	out.WriteString("==> servers\n")
 	n.listServers(&out)
