@@ -1,10 +1,13 @@
 package dump
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"tortie/compiler/diag"
 	"tortie/dataplane/nf"
+	"tortie/dataplane/nftables"
 )
 
 // assemble reads all sections into the state.
@@ -48,7 +51,8 @@ func (r *reader) tables() {
 			native = append(native, r.nftJSON(s)...)
 		}
 	}
-	native = slices.DeleteFunc(native, func(t nf.Table) bool { return translated(t, viaNFT) })
+	r.listedTwice(native)
+	native = slices.DeleteFunc(native, func(t nf.Table) bool { return r.leaveOut(&t, viaNFT) })
 	if len(legacy) > 0 && len(viaNFT)+len(native) > 0 {
 		r.findings.Add(diag.Finding{
 			Code: "dump/registration-order", Severity: diag.Note,
@@ -59,10 +63,63 @@ func (r *reader) tables() {
 	r.state.Ruleset.Tables = slices.Concat(legacy, viaNFT, native)
 }
 
-// translated reports whether a table that nft shows is one that iptables-nft-save
-// shows too; that form says more.
-func translated(t nf.Table, viaNFT []nf.Table) bool {
-	return slices.ContainsFunc(viaNFT, func(o nf.Table) bool { return o.Family == t.Family && o.Name == t.Name })
+// listedTwice compares the text of nft list ruleset with the JSON, which is the
+// one that is read. Two listings of one rule set are common and a note; two rule
+// sets are an error.
+func (r *reader) listedTwice(fromJSON []nf.Table) {
+	i := slices.IndexFunc(r.sections, func(s section) bool { return s.what == whatNFT })
+	if i < 0 || !r.has(whatNFTJSON) {
+		return
+	}
+	s := r.sections[i]
+	fromText, _ := nftables.Parse(s.file, []byte(s.text()))
+	f := diag.Finding{
+		Code: "dump/listed-twice", Severity: diag.Note, Span: spanLine(s.file, s.first, ""),
+		Message: "nft list ruleset is here as text and as JSON; the JSON was read",
+	}
+	if a, b := outline(fromText), outline(fromJSON); a != b {
+		f.Code, f.Severity = "dump/duplicate", diag.Error
+		f.Message = "nft list ruleset is here as text and as JSON, and they do not have the same chains and numbers of rules; the JSON was read"
+		f.Hint = "give the captures of one node at one time; choose one of the two files"
+	}
+	r.findings.Add(f)
+}
+
+// outline is tables, chains and numbers of rules of a rule set.
+func outline(tables []nf.Table) string {
+	var lines []string
+	for _, t := range tables {
+		for _, c := range t.Chains {
+			lines = append(lines, fmt.Sprintf("%s %s %s %d", t.Family, t.Name, c.Name, len(c.Rules)))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// leaveOut reports whether a table that nft shows is one of iptables-nft's: what
+// iptables-save says of it is taken. Rules that only nft shows are an error,
+// because it does not show all of what they say.
+func (r *reader) leaveOut(t *nf.Table, viaNFT []nf.Table) bool {
+	seen := slices.ContainsFunc(viaNFT, func(o nf.Table) bool { return o.Family == t.Family && o.Name == t.Name })
+	if seen || t.Backend != nf.IptablesNFT {
+		return seen
+	}
+	if t.Family != nf.FamilyIP && t.Family != nf.FamilyIP6 {
+		return true // arptables and ebtables, which see no routed packet
+	}
+	for _, c := range t.Chains {
+		if len(c.Rules) > 0 || c.Base != nil && c.Base.Policy == nf.PolicyDrop {
+			tool := map[nf.Family]string{nf.FamilyIP: "iptables-nft-save", nf.FamilyIP6: "ip6tables-nft-save"}[t.Family]
+			r.findings.Add(diag.Finding{
+				Code: "dump/iptables-nft-missing", Severity: diag.Error,
+				Message: "the rules of iptables-nft's table " + t.Family.String() + " " + string(t.Name) + " are known from nft only, which does not show all of what they say; they were left out",
+				Hint:    "add the output of " + tool,
+			})
+			return true
+		}
+	}
+	return true
 }
 
 func (r *reader) has(w what) bool {

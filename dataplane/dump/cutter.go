@@ -2,6 +2,7 @@ package dump
 
 import (
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -203,8 +204,11 @@ func routeFamily(text string) packet.Family {
 	return packet.IPv4
 }
 
-// ruleFamily reads the family of a policy routing rule: of its addresses or the
-// heading; IPv6 when the list of IPv4 rules has ended (the priorities begin
+// reSix finds IPv6 in the name of a file: "ip-6-rule.txt", "ip6rule", "rules-v6".
+var reSix = regexp.MustCompile(`(?i)(ip[-_]?v?6|rules?[-_]?v?6|inet6|[-_]v?6\b)`)
+
+// ruleFamily reads the family of a policy routing rule: of its addresses, the
+// heading or the file; IPv6 when the list of IPv4 rules has ended (the priorities begin
 // again at 0).
 func (c *cutter) ruleFamily(l line) packet.Family {
 	for _, w := range strings.Fields(l.text) {
@@ -215,7 +219,7 @@ func (c *cutter) ruleFamily(l line) packet.Family {
 			return packet.FamilyOf(a)
 		}
 	}
-	if strings.Contains(c.heading, "-6") || strings.Contains(c.heading, "ipv6") {
+	if strings.Contains(c.heading, "-6") || strings.Contains(c.heading, "ipv6") || reSix.MatchString(c.file) {
 		return packet.IPv6
 	}
 	prio, _ := strconv.Atoi(l.text[:strings.IndexByte(l.text, ':')])

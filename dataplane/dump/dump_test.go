@@ -2,6 +2,8 @@ package dump
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -219,6 +221,19 @@ func TestFiles_ForMode(t *testing.T) {
 func FuzzReadFiles(f *testing.F) {
 	for _, s := range []string{ipAddr, ipRules, ipRoutes, neighbourText, sysctlText, ipAddr + ipRules + ipRoutes} {
 		f.Add(s)
+	}
+	for _, pattern := range []string{"testdata/ip/*", "testdata/compat/*"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil || len(names) == 0 {
+			f.Fatalf("%s: %v", pattern, err)
+		}
+		for _, n := range names {
+			text, err := os.ReadFile(n)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(string(text))
+		}
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		_, findings := ReadFiles([]File{{"f", text}}, "n")

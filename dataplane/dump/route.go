@@ -80,7 +80,9 @@ func routeWord(w *words, route *host.Route, hop *host.NextHop) {
 	case "offload", "rt_offload", "trap", "rt_trap", "cache", "notify":
 	case "encap":
 		w.report(diag.Warning, "the encapsulation of this route is not modelled; the packet is taken to leave unchanged", word)
-		w.rest = nil
+		for len(w.rest) > 0 && w.peek() != "via" && w.peek() != "dev" {
+			w.next()
+		}
 	default:
 		hopWord(w, word, hop)
 	}

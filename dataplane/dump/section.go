@@ -76,9 +76,12 @@ type section struct {
 	lines []line
 }
 
+// line is a line of a file, or one made of a JSON object: made is then the column
+// of the object, and 0 for lines of text.
 type line struct {
 	no   int
 	text string
+	made int
 }
 
 // text returns the section with empty lines for everything around it.
@@ -101,6 +104,7 @@ var (
 	reTable     = regexp.MustCompile(`^\*(raw|mangle|nat|filter|security)\s*$`)
 	reCreate    = regexp.MustCompile(`^(create|add) \S+ \S+`)
 	reNFT       = regexp.MustCompile(`^\s*table (ip|ip6|inet|arp|bridge|netdev) \S+ \{`)
+	reManaged   = regexp.MustCompile(`^# Warning: table \S+ \S+ is managed by iptables-nft`)
 	reAddr      = regexp.MustCompile(`^\d+: \S+: <[^>]*>`)
 	reRule      = regexp.MustCompile(`^\d+:\s+(not )?(from|to|iif|oif|fwmark|lookup|ipproto|all)\b`)
 	reSysctl    = regexp.MustCompile(`^(/proc/sys/[^=\s]+|(net|kernel|vm|fs|user|dev|abi|debug|crypto)[./][^=\s]+)\s*=`)
@@ -117,7 +121,7 @@ func classify(text string) what {
 	switch {
 	case reGenerated.MatchString(text), reTable.MatchString(text):
 		return whatIptables
-	case reNFT.MatchString(text):
+	case reNFT.MatchString(text), reManaged.MatchString(text):
 		return whatNFT
 	case reCreate.MatchString(text):
 		return whatIPSet
@@ -160,32 +164,16 @@ func isPrefixWord(text string) bool {
 // split cuts a file into its captures. A file whose first words are not known
 // is no capture at all.
 func split(f File, findings *diag.List) []section {
-	if s, ok := jsonSection(f); ok {
+	if s, ok := jsonSections(f, findings); ok {
 		return s
 	}
 	c := cutter{file: f.Name}
 	for i, text := range strings.Split(f.Text, "\n") {
 		text = strings.TrimSuffix(text, "\r")
-		if !c.line(line{i + 1, text}) {
+		if !c.line(line{no: i + 1, text: text}) {
 			return nil
 		}
 	}
 	*findings = append(*findings, c.findings...)
 	return c.sections
-}
-
-// jsonSection recognises nft -j, which is one object over the whole file.
-func jsonSection(f File) ([]section, bool) {
-	t := strings.TrimSpace(f.Text)
-	if !strings.HasPrefix(t, "{") && !strings.HasPrefix(t, "[") {
-		return nil, false
-	}
-	if !strings.HasPrefix(t, "{") || !strings.Contains(t[:min(len(t), 200)], `"nftables"`) {
-		return nil, true
-	}
-	s := section{kind: kind{what: whatNFTJSON}, file: f.Name, first: 1}
-	for i, text := range strings.Split(f.Text, "\n") {
-		s.lines = append(s.lines, line{i + 1, text})
-	}
-	return []section{s}, true
 }

@@ -46,6 +46,11 @@ func (w *words) fail(word, expected string) {
 // report adds a finding at a word of the line, or at the line for "".
 func (w *words) report(s diag.Severity, message, word string) {
 	span := spanLine(w.file, w.line.no, w.line.text)
+	if w.line.made > 0 {
+		pos := diag.Pos{Line: w.line.no, Col: w.line.made}
+		w.r.findings.Add(diag.Finding{Code: "dump/line", Severity: s, Span: diag.Span{File: w.file, Start: pos, End: pos}, Message: message})
+		return
+	}
 	if i := strings.Index(w.line.text, word); i >= 0 && word != "" {
 		span.Start.Col, span.End.Col = i+1, i+1+len(word)
 	}

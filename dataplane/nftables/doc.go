@@ -6,9 +6,12 @@
 // says and nf has no word for is kept verbatim (nf.OpaqueMatch, nf.OpaqueTarget,
 // Table.Opaque) and reported.
 //
-// The package does not run nft, does not evaluate rules and does not read tables
-// that iptables-nft manages: those are in the output of iptables-save. It reads
-// what nft prints, not all that nft accepts: no variables, includes, or commands.
+// Tables that iptables-nft manages come back with that backend. nft shows their
+// rules in part only ("xt match set"), so they are good for knowing that there are
+// some; iptables-save shows them, and Write refuses them.
+//
+// The package does not run nft and does not evaluate rules. It reads what nft
+// prints, not all that nft accepts: no variables, includes, or commands.
 //
 // It mirrors src/scanner.l, src/parser_bison.y and the print functions of
 // src/rule.c, src/statement.c and src/datatype.c of nftables, as far as Felix

@@ -13,8 +13,8 @@ var familyNames = map[string]nf.Family{
 	"arp": nf.FamilyARP, "bridge": nf.FamilyBridge, "netdev": nf.FamilyNetdev,
 }
 
-// table reads one table. Tables of iptables-nft are read too, so that their end
-// is found, and dropped with a note.
+// table reads one table. One that iptables-nft manages is of that backend, and of
+// its rules only the note is reported that iptables-save shows them better.
 func (p *parser) table() {
 	head, ok := p.header()
 	fam, known := nf.FamilyIP, len(head) == 2 && ok
@@ -37,8 +37,8 @@ func (p *parser) table() {
 	if p.compat {
 		p.found = p.found[:before]
 		p.add(codeCompat, diag.Note, p.span(head),
-			"table %s %s is managed by iptables-nft and left out here; iptables-save shows it", fam, name)
-		return
+			"table %s %s is managed by iptables-nft; iptables-save shows what it says", fam, name)
+		t.Backend = nf.IptablesNFT
 	}
 	typeMaps(&t)
 	p.tables = append(p.tables, t)

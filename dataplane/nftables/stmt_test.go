@@ -185,13 +185,13 @@ func TestParse_KeepsWhatItCannotRead(t *testing.T) {
 	}
 }
 
-func TestParse_LeavesIptablesTablesOut(t *testing.T) {
+func TestParse_MarksIptablesTables(t *testing.T) {
 	for name, text := range map[string]string{
 		"warning": "# Warning: table ip filter is managed by iptables-nft, do not touch!\ntable ip filter {\n\tchain INPUT {\n\t\tcounter packets 0 bytes 0 drop\n\t}\n}\n",
 		"xt":      "table ip filter {\n\tchain INPUT {\n\t\txt match \"comment\" counter packets 0 bytes 0 drop\n\t}\n}\n",
 	} {
 		tables, found := Parse(name, []byte(text))
-		if len(tables) != 0 || len(found) != 1 || found[0].Severity != diag.Note {
+		if len(tables) != 1 || tables[0].Backend != nf.IptablesNFT || len(found) != 1 || found[0].Severity != diag.Note {
 			t.Errorf("%s: %d tables, findings %v", name, len(tables), found)
 		}
 	}

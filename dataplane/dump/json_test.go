@@ -1,0 +1,150 @@
+package dump
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tortie/compiler/diag"
+	"tortie/dataplane/host"
+)
+
+// recorded reads files of testdata.
+func recorded(t *testing.T, names ...string) []File {
+	t.Helper()
+	var out []File
+	for _, n := range names {
+		text, err := os.ReadFile(filepath.Join("testdata", n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, File{Name: n, Text: string(text)})
+	}
+	return out
+}
+
+func messages(l diag.List) []string {
+	var out []string
+	for _, f := range l {
+		out = append(out, f.Severity.String()+" "+f.Message)
+	}
+	return out
+}
+
+// ip -j says the same as ip.
+func TestReadFiles_JSONIsTheSame(t *testing.T) {
+	for _, name := range []string{"addr", "route", "rule", "ip6-rule"} {
+		t.Run(name, func(t *testing.T) {
+			want, wantFound := ReadFiles(recorded(t, "ip/"+name+".txt"), "n")
+			got, found := ReadFiles(recorded(t, "ip/"+name+".json"), "n")
+			if d := cmp.Diff(want, got, compare); d != "" {
+				t.Errorf("(-text +JSON):\n%s", d)
+			}
+			if d := cmp.Diff(messages(wantFound), messages(found)); d != "" {
+				t.Errorf("findings (-text +JSON):\n%s", d)
+			}
+		})
+	}
+}
+
+// All of a node's JSON, in files of their own and in one file, has the far end
+// of the tunnel that only neighbours and forwarding entries together say.
+func TestReadFiles_JSONOfANode(t *testing.T) {
+	names := []string{"ip/addr.json", "ip/route.json", "ip/rule.json", "ip/neigh.json", "ip/fdb.json"}
+	files := recorded(t, names...)
+	want, _ := ReadFiles(files, "n")
+	if got := want.FindLink("vx").VXLAN.FDB; len(got) != 1 || got[0] != (host.VXLANPeer{Via: ip("10.65.1.0"), Remote: ip("10.0.0.3")}) {
+		t.Errorf("far ends: %+v", got)
+	}
+	all := File{Name: "node.json"}
+	for _, f := range files {
+		all.Text += f.Text
+	}
+	got, found := ReadFiles([]File{all}, "n")
+	if d := cmp.Diff(want, got, compare); d != "" {
+		t.Errorf("in one file: %s", d)
+	}
+	if found.HasErrors() {
+		t.Errorf("%v", messages(found))
+	}
+}
+
+func TestReadFiles_JSONFindings(t *testing.T) {
+	route := `[{"dst":"10.0.0.0/8","dev":"eth0"` + "},\n "
+	for name, row := range map[string]struct{ text, code, place string }{
+		"cut off":       {route + `{"dst":"10.`, "dump/json", "f:2:2"},
+		"other words":   {route + `{"dst":"default"}]` + "\nhello", "dump/json", "f:3:1"},
+		"bad address":   {route + `{"dst":"10.0.0.300/8"}]`, "dump/line", "f:2:2"},
+		"unknown word":  {route + `{"dst":"10.1.0.0/16","colour":"blue"}]`, "dump/line", "f:2:2"},
+		"unknown rule":  {`[{"priority":1,"src":"all","moon":"full","table":"7"}]`, "dump/line", "f:1:2"},
+		"other objects": {`[{"a":1}]`, "dump/not-a-capture", "f"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, found := ReadFiles([]File{{Name: "f", Text: row.text}}, "n")
+			if len(found) != 1 || found[0].Code != row.code || found[0].Span.String() != row.place {
+				t.Errorf("got %+v, want %s at %s", found, row.code, row.place)
+			}
+		})
+	}
+}
+
+// Text and JSON of the same kind are two captures of that kind.
+func TestReadFiles_JSONAndTextAreDuplicates(t *testing.T) {
+	for _, name := range []string{"addr", "route", "rule", "ip6-rule"} {
+		_, found := ReadFiles(recorded(t, "ip/"+name+".json", "ip/"+name+".txt"), "n")
+		if !found.HasErrors() || !strings.Contains(strings.Join(messages(found), "\n"), "error a second capture of ip") {
+			t.Errorf("%s: %v", name, messages(found))
+		}
+	}
+}
+
+// The tables of iptables-nft that nft shows are those of iptables-save.
+func TestReadFiles_IptablesNFTSeenTwice(t *testing.T) {
+	alone, found := ReadFiles(recorded(t, "compat/iptables-save.txt", "compat/ipset.txt"), "n")
+	if len(found) != 0 {
+		t.Errorf("%v", messages(found))
+	}
+	for _, listing := range []string{"compat/nft.txt", "compat/nft.json"} {
+		both, found := ReadFiles(recorded(t, "compat/iptables-save.txt", "compat/ipset.txt", listing), "n")
+		for _, f := range found {
+			if f.Severity != diag.Note {
+				t.Errorf("%s: %s %s", listing, f.Severity, f.Message)
+			}
+		}
+		n := len(alone.Ruleset.Tables)
+		if tables := both.Ruleset.Tables; len(tables) != n+1 || tables[n].Name != "mine" {
+			t.Errorf("%s: %d tables, want %d and the native one", listing, len(tables), n)
+		} else if d := cmp.Diff(alone.Ruleset.Tables, tables[:n], compare); d != "" {
+			t.Errorf("%s: %s", listing, d)
+		}
+	}
+}
+
+// Rules of iptables-nft that only nft shows are an error, not rules fewer.
+func TestReadFiles_IptablesNFTSeenInPart(t *testing.T) {
+	for _, listing := range []string{"compat/nft.txt", "compat/nft.json"} {
+		_, found := ReadFiles(recorded(t, listing), "n")
+		codes := map[string]int{}
+		for _, f := range found {
+			codes[f.Code]++
+		}
+		if codes["dump/iptables-nft-missing"] != 2 {
+			t.Errorf("%s: %v", listing, messages(found))
+		}
+	}
+}
+
+// One rule set listed as text and as JSON is a note; two of them are an error.
+func TestReadFiles_NFTListedTwice(t *testing.T) {
+	files := recorded(t, "compat/iptables-save.txt", "compat/nft.txt", "compat/nft.json")
+	if _, found := ReadFiles(files, "n"); found.HasErrors() {
+		t.Errorf("%v", messages(found))
+	}
+	files[1].Text += "table ip other {\n\tchain c {\n\t}\n}\n"
+	if _, found := ReadFiles(files, "n"); !found.HasErrors() {
+		t.Errorf("no error: %v", messages(found))
+	}
+}
