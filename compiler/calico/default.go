@@ -44,6 +44,15 @@ func Default(obj any, stored bool, at At) diag.List {
 			order := DefaultTierOrder
 			o.Spec.Order = &order
 		}
+	case *corev1.Namespace:
+		if o.Labels == nil {
+			o.Labels = map[string]string{}
+		}
+		o.Labels[corev1.LabelMetadataName] = o.Name
+	case *corev1.Pod:
+		if !stored {
+			o.Spec.ServiceAccountName = cmp.Or(o.Spec.ServiceAccountName, o.Spec.DeprecatedServiceAccount, "default")
+		}
 	case *corev1.Service:
 		defaultService(o)
 	case *discoveryv1.EndpointSlice:

@@ -126,7 +126,7 @@ func autoName(parts []string) string {
 }
 
 // expectedIPs are the addresses of a node that kube-controllers knows: its own,
-// its tunnels' and its internal ones.
+// its tunnels', its internal ones and those of its interfaces.
 func expectedIPs(n *calico.Node) []string {
 	var ips []string
 	add := func(ip string) {
@@ -148,6 +148,13 @@ func expectedIPs(n *calico.Node) []string {
 	for _, a := range n.Spec.Addresses {
 		if a.Type == "InternalIP" && !slices.Contains(ips, a.Address) {
 			add(a.Address)
+		}
+	}
+	for _, iface := range n.Spec.Interfaces {
+		for _, a := range iface.Addresses {
+			if !slices.Contains(ips, a) {
+				add(a)
+			}
 		}
 	}
 	return ips

@@ -155,6 +155,7 @@ func (b *modelBuilder) endpoints() {
 		b.diags = append(b.diags, diags...)
 		pods[o.Object.Namespace+"/"+o.Object.Name] = true
 		if ok {
+			e.InterfaceName = calico.InterfaceName(b.snap.InterfacePrefix, e.Namespace, e.Pod)
 			b.model.Endpoints = append(b.model.Endpoints, Sourced[calico.Endpoint]{o.Source, e})
 		}
 	}

@@ -93,6 +93,10 @@ type Snapshot struct {
 	Jobs            []Object[batchv1.Job]
 	CronJobs        []Object[batchv1.CronJob]
 
+	// InterfacePrefix is what names of pods' interfaces begin with: the first of
+	// Felix's environment variable FELIX_INTERFACEPREFIX, "" is "cali".
+	InterfacePrefix string
+
 	// MadeUpPods says that Pods are made of workloads' templates (their Source is
 	// the workload, which also owns them), with addresses that are made up.
 	MadeUpPods bool

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
@@ -54,9 +55,10 @@ type Linker struct {
 // New prepares a cluster. Findings are about objects that cannot be converted.
 func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	made := makeSlices(s)
-	model, findings := s.Model()
 	env := installEnv(s)
 	maps.Copy(env, opt.Env)
+	s.InterfacePrefix, _, _ = strings.Cut(env["interfaceprefix"], ",")
+	model, findings := s.Model()
 	switch {
 	case opt.NFTables:
 		env["nftablesmode"] = "Enabled"

@@ -81,3 +81,41 @@ func TestNode_ProxyModeDecides(t *testing.T) {
 		}
 	}
 }
+
+// The addresses of other nodes: a node of a running cluster has only what
+// calico/node wrote down, and the set of all hosts takes it with its length only.
+func TestNode_AddressesOfNodes(t *testing.T) {
+	const objects = `
+apiVersion: v1
+kind: Node
+metadata: {name: fresh}
+status: {addresses: [{type: ExternalIP, address: 172.31.0.9}, {type: InternalIP, address: 172.31.0.1}]}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: outside}
+status: {addresses: [{type: ExternalIP, address: 172.31.0.2}]}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: running, uid: "1"}
+status: {addresses: [{type: InternalIP, address: 172.31.0.3}]}
+---
+apiVersion: projectcalico.org/v3
+kind: Node
+metadata: {name: plain}
+spec: {ipv4VXLANTunnelAddr: 10.65.0.0, bgp: {ipv4Address: 172.31.0.4}}
+`
+	snap, _ := cluster.Read([]cluster.File{{Name: "in.yaml", Data: []byte(objects)}}, cluster.Options{})
+	model, _ := snap.Model()
+	view, _ := resolve.New(snap, model).Node("fresh", resolve.NodeOptions{})
+	want := map[string]string{"fresh": "172.31.0.1", "outside": "172.31.0.2", "running": "invalid IP", "plain": "invalid IP"}
+	for _, n := range view.Nodes {
+		if n.IPv4.String() != want[n.Name] {
+			t.Errorf("%s: %s, want %s", n.Name, n.IPv4, want[n.Name])
+		}
+	}
+	if len(view.VTEPs) != 1 || view.VTEPs[0].ParentIPv4.String() != "172.31.0.4" {
+		t.Errorf("VTEPs %v", view.VTEPs)
+	}
+}

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"net/netip"
+	"strings"
 
 	"tortie/compiler/calico"
 	"tortie/compiler/cluster"
@@ -103,25 +104,42 @@ func (x *Index) findNode(name string) *calico.Node {
 	return nil
 }
 
-// nodeAddrs returns a node's own addresses: those of its BGP settings, else its
-// first internal address of the family (libcalico-go's felix node processor).
-func nodeAddrs(n *calico.Node) (v4, v6 netip.Addr) {
-	if b := n.Spec.BGP; b != nil {
+// nodeAddrs returns a node's own addresses as tunnels know them: those of its BGP
+// settings (felix/calc/vxlan_resolver.go). A Kubernetes node that was not read
+// from a cluster has what calico/node would find there: its first internal, else
+// its first external address of the family.
+func nodeAddrs(src *cluster.Sourced[calico.Node]) (v4, v6 netip.Addr) {
+	spec := &src.Value.Spec
+	if b := spec.BGP; b != nil {
 		v4, v6 = addrOf(b.IPv4Address), addrOf(b.IPv6Address)
 	}
-	for _, a := range n.Spec.Addresses {
-		if a.Type != "InternalIP" {
-			continue
-		}
-		addr := addrOf(a.Address)
-		switch {
-		case packet.FamilyOf(addr) == packet.IPv4 && !v4.IsValid():
-			v4 = addr
-		case packet.FamilyOf(addr) == packet.IPv6 && !v6.IsValid():
-			v6 = addr
+	if src.Source.Stored {
+		return v4, v6
+	}
+	for _, kind := range []string{"InternalIP", "ExternalIP"} {
+		for _, a := range spec.Addresses {
+			if a.Type != kind {
+				continue
+			}
+			addr := addrOf(a.Address)
+			switch {
+			case packet.FamilyOf(addr) == packet.IPv4 && !v4.IsValid():
+				v4 = addr
+			case packet.FamilyOf(addr) == packet.IPv6 && !v6.IsValid():
+				v6 = addr
+			}
 		}
 	}
 	return v4, v6
+}
+
+// hostAddr is an address as the set of all hosts takes it from BGP settings:
+// only with its prefix length (felix/calc/dataplane_passthru.go).
+func hostAddr(a netip.Addr, text string) netip.Addr {
+	if text != "" && !strings.Contains(text, "/") {
+		return netip.Addr{}
+	}
+	return a
 }
 
 // addrOf reads an address, or the address part of a CIDR; invalid if neither.

@@ -74,8 +74,12 @@ func (n *nodeResolver) pools() {
 func (n *nodeResolver) nodes() {
 	for i := range n.index.model.Nodes {
 		node := &n.index.model.Nodes[i].Value
-		v4, v6 := nodeAddrs(node)
-		n.view.Nodes = append(n.view.Nodes, Node{Name: node.Name, IPv4: v4, IPv6: v6})
+		v4, v6 := nodeAddrs(&n.index.model.Nodes[i])
+		host := Node{Name: node.Name, IPv4: v4, IPv6: v6}
+		if b := node.Spec.BGP; b != nil {
+			host.IPv4, host.IPv6 = hostAddr(v4, b.IPv4Address), hostAddr(v6, b.IPv6Address)
+		}
+		n.view.Nodes = append(n.view.Nodes, host)
 		vtep := VTEP{Node: node.Name}
 		if addrOf(node.Spec.IPv4VXLANTunnelAddr).IsValid() {
 			vtep.ParentIPv4 = v4
