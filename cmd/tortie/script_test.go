@@ -31,6 +31,6 @@ func TestScript(t *testing.T) {
 			e.Setenv("EXAMPLES", examples)
 			return nil
 		},
-		UpdateScripts:       os.Getenv("TORTIE_UPDATE") == "1",
+		UpdateScripts: os.Getenv("TORTIE_UPDATE") == "1",
 	})
 }

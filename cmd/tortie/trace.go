@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tortie/compiler/link"
+	"tortie/compiler/yamlpos"
 	"tortie/dataplane/host"
 	"tortie/dataplane/iptables"
 	"tortie/dataplane/nf"
@@ -322,17 +323,31 @@ func (r *resolver) endpoint(e end) (*host.Endpoint, error) {
 	return nil, fmt.Errorf("no pod %q in the input%s", e.text, nearest(e.name, r.fleet.Endpoints))
 }
 
-// nearest suggests the endpoint whose pod has the same name or namespace.
+// nearest suggests the endpoint that was probably meant.
 func nearest(name string, all []host.Endpoint) string {
-	ns, pod, _ := strings.Cut(name, "/")
-	for _, want := range []string{"/" + pod, ns + "/"} {
-		for _, e := range all {
-			if strings.Contains(e.Name, want) {
-				return fmt.Sprintf("; did you mean %s?", e.Name)
+	var names []string
+	for _, e := range all {
+		names = append(names, e.Name)
+	}
+	return nearestName(name, names)
+}
+
+// nearestName suggests a name that is written alike, else one that is the same in
+// another namespace, else one of the same namespace.
+func nearestName(name string, all []string) string {
+	best := yamlpos.Nearest(name, all)
+	ns, last, _ := strings.Cut(name, "/")
+	for _, want := range []string{"/" + last, ns + "/"} {
+		for _, n := range all {
+			if best == "" && strings.Contains(n, want) {
+				best = n
 			}
 		}
 	}
-	return ""
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %s?", best)
 }
 
 func (r *resolver) serviceAddr(e end) (netip.Addr, error) {
@@ -354,5 +369,9 @@ func (r *resolver) serviceAddr(e end) (netip.Addr, error) {
 		}
 		return netip.Addr{}, fmt.Errorf("service %s has no cluster IP of the wanted family", e.name)
 	}
-	return netip.Addr{}, fmt.Errorf("no service %q in the input", e.name)
+	var names []string
+	for _, o := range r.loaded.snapshot.Services {
+		names = append(names, o.Object.Namespace+"/"+o.Object.Name)
+	}
+	return netip.Addr{}, fmt.Errorf("no service %q in the input%s", e.name, nearestName(e.name, names))
 }

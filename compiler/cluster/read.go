@@ -30,6 +30,7 @@ func Read(files []File, opt Options) (*Snapshot, diag.List) {
 	}
 	r.snap.sortOthers()
 	r.standIns()
+	r.serviceAddresses()
 	r.diags.Sort()
 	return r.snap, r.diags
 }

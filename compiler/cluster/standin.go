@@ -8,6 +8,7 @@ import (
 
 	"tortie/compiler/diag"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -113,7 +114,8 @@ func (s *Snapshot) makeUpNodes() []string {
 	return names
 }
 
-// podBase is the network that made-up addresses come from.
+// podBase is the network that made-up addresses come from: the first IPv4 pool.
+// Without one there is one as a fresh installation has it.
 func (s *Snapshot) podBase() netip.Prefix {
 	for _, o := range s.IPPools {
 		p, err := netip.ParsePrefix(o.Object.Spec.CIDR)
@@ -121,7 +123,12 @@ func (s *Snapshot) podBase() netip.Prefix {
 			return p.Masked()
 		}
 	}
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 65, 0, 0}), 16)
+	base := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 65, 0, 0}), 16)
+	s.IPPools = append(s.IPPools, Object[v3.IPPool]{Object: &v3.IPPool{
+		ObjectMeta: metav1.ObjectMeta{Name: "made-up"},
+		Spec:       v3.IPPoolSpec{CIDR: base.String(), NATOutgoing: true},
+	}})
+	return base
 }
 
 type podMaker struct {

@@ -11,10 +11,20 @@ import (
 
 func programText(t *testing.T, text string, opt Options) Result {
 	t.Helper()
+	return programSnapshot(t, readText(t, text), opt)
+}
+
+func readText(t *testing.T, text string) *cluster.Snapshot {
+	t.Helper()
 	s, found := cluster.Read([]cluster.File{{Name: "in.yaml", Data: []byte(text)}}, cluster.Options{})
 	if len(found) > 0 {
 		t.Fatal(found[0])
 	}
+	return s
+}
+
+func programSnapshot(t *testing.T, s *cluster.Snapshot, opt Options) Result {
+	t.Helper()
 	res, err := Program(s, opt)
 	if err != nil {
 		t.Fatal(err)
@@ -53,8 +63,14 @@ func TestProgram_EndpointsStandInForSlices(t *testing.T) {
 
 func TestProgram_NotesWhatIsChanceOrMissing(t *testing.T) {
 	text := webService + strings.NewReplacer("name: web", "name: web2").Replace(webService) +
-		"---\n{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: new}, spec: {ports: [{port: 80}]}}\n"
-	res := programText(t, text, Defaults(Iptables))
+		"---\n{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: new}, spec: {clusterIP: 10.96.0.7, ports: [{port: 80}]}}\n"
+	s := readText(t, text)
+	for _, o := range s.Services {
+		if o.Object.Name == "new" {
+			o.Object.Spec.ClusterIP = "" // as from an API server of which nothing is known yet
+		}
+	}
+	res := programSnapshot(t, s, Defaults(Iptables))
 	for _, want := range []string{"no clusterIP in the input", "share 10.96.0.5:80/tcp"} {
 		n := 0
 		for _, note := range res.Notes {

@@ -66,10 +66,21 @@ func (n *node) redirect(f *flight) {
 	case p.sent >= redirectNumber:
 		p.last = now
 	case p.sent == 0 || now > p.last+redirectLoad<<p.sent:
-		n.icmpAnswer(f, icmpError{packet.ProtoICMP, 5, 1})
+		n.aside(func() { n.icmpAnswer(f, icmpError{packet.ProtoICMP, 5, 1}) })
 		p.last, p.sent = now, p.sent+1
 	}
 	n.peers[f.p.Src] = p
+}
+
+// aside does what belongs to no packet of the connection: its steps are recorded
+// only where all are wanted.
+func (n *node) aside(do func()) {
+	rec := n.w.rec
+	if !rec.WantsMisses() {
+		n.w.rec = nil
+	}
+	do()
+	n.w.rec = rec
 }
 
 // limited reports whether an ICMP error is held back: a redirect to the same
