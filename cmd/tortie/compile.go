@@ -60,7 +60,7 @@ func (c *compileFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	l.findings.Sort()
-	l.findings.WriteText(cmd.ErrOrStderr(), l.source, 50)
+	l.writeFindings(cmd, cmd.ErrOrStderr(), 50)
 	switch {
 	case l.findings.HasErrors():
 		return &exitError{exitFindings, "the input has errors; nothing was compiled"}

@@ -64,10 +64,16 @@ type loaded struct {
 // source yields the text of an input file for excerpts.
 func (l *loaded) source(file string) []byte { return l.texts[file] }
 
+// writeFindings writes the findings for a person, at most limit of them (0 is
+// all).
+func (l *loaded) writeFindings(cmd *cobra.Command, w io.Writer, limit int) {
+	l.findings.WriteText(w, diag.TextOptions{Source: l.source, Limit: limit, Color: wantsColor(cmd, w)})
+}
+
 // report writes the findings to stderr and fails when one is an error.
 func (l *loaded) report(cmd *cobra.Command) error {
 	l.findings.Sort()
-	l.findings.WriteText(cmd.ErrOrStderr(), l.source, 50)
+	l.writeFindings(cmd, cmd.ErrOrStderr(), 50)
 	if l.findings.HasErrors() {
 		return &exitError{exitUsage, "the input has errors; nothing was done"}
 	}
@@ -207,7 +213,7 @@ func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded, only func(*link.L
 		f, findings, err := l.linker.Fleet(nodes)
 		l.findings = append(l.findings, findings...)
 		if err != nil {
-			l.findings.WriteText(cmd.ErrOrStderr(), l.source, 50)
+			l.writeFindings(cmd, cmd.ErrOrStderr(), 50)
 			return nil, usageError("%v", err)
 		}
 		fleet = f

@@ -69,6 +69,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	registerColor(root)
 	root.AddCommand(newCompile(), newTrace(), newReplay(), newRender())
 	root.AddCommand(newValidate(), newExplain())
 	return root

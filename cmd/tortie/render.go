@@ -70,7 +70,7 @@ func (r *renderFlags) run(cmd *cobra.Command, _ []string) error {
 	state, _, findings, err := l.linker.Node(name)
 	l.findings = append(l.findings, findings...)
 	if err != nil {
-		l.findings.WriteText(cmd.ErrOrStderr(), l.source, 50)
+		l.writeFindings(cmd, cmd.ErrOrStderr(), 50)
 		return usageError("%v", err)
 	}
 	if err := l.report(cmd); err != nil {

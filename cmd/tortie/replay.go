@@ -76,7 +76,7 @@ func (r *replayFlags) run(cmd *cobra.Command, args []string) error {
 		if r.output == "json" {
 			err = result.WriteJSON(cmd.OutOrStdout())
 		} else {
-			err = result.WriteText(cmd.OutOrStdout())
+			err = result.WriteText(cmd.OutOrStdout(), wantsColor(cmd, cmd.OutOrStdout()))
 		}
 		if err != nil {
 			return &exitError{exitInternal, err.Error()}

@@ -29,7 +29,6 @@ type traceFlags struct {
 	family     string
 	iface      string
 	backend    string
-	color      string
 	packet     packetFlags
 }
 
@@ -54,7 +53,6 @@ func newTrace() *cobra.Command {
 	t.in.registerNodeDump(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&t.output, "output", "o", "text", "text, json, mermaid or html")
-	f.StringVar(&t.color, "color", "auto", "auto, always or never; auto is on a terminal unless NO_COLOR is set")
 	f.BoolVar(&t.all, "all", false, "show rules that did not match, too")
 	f.StringVar(&t.expect, "expect", "", "allow or deny: exit 1 if the verdict is another (a reject is a deny)")
 	f.Uint16Var(&t.sourcePort, "source-port", 40000, "source port of the connection")

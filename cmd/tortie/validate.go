@@ -72,7 +72,7 @@ func (v *validateFlags) write(cmd *cobra.Command, l *loaded) error {
 	if v.output == "json" {
 		return l.findings.WriteJSON(out)
 	}
-	l.findings.WriteText(out, l.source, 0)
+	l.writeFindings(cmd, out, 0)
 	_, err := fmt.Fprintf(out, "%s, %s\n",
 		plural(count(l.findings, diag.Error), "error"), plural(count(l.findings, diag.Warning), "warning"))
 	return err

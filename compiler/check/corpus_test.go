@@ -82,7 +82,7 @@ func TestCorpus_RefusedIffTheServerOrTheValidatorRefuses(t *testing.T) {
 
 func render(l diag.List, text string) string {
 	var b strings.Builder
-	l.WriteText(&b, func(string) []byte { return []byte(text) }, 0)
+	l.WriteText(&b, diag.TextOptions{Source: func(string) []byte { return []byte(text) }})
 	return b.String()
 }
 

@@ -13,7 +13,7 @@ func TestWriteText_CaretsUnderTheSpan(t *testing.T) {
 		Hint: `did you mean "order"?`,
 	}}
 	var b strings.Builder
-	l.WriteText(&b, func(string) []byte { return []byte(src) }, 0)
+	l.WriteText(&b, TextOptions{Source: func(string) []byte { return []byte(src) }})
 	want := "p.yaml:2:2: error: unknown field \"ordr\" [calico/unknown-field]\n" +
 		"    \tordr: 5\n    \t^^^^\n    hint: did you mean \"order\"?\n"
 	if b.String() != want {
@@ -24,7 +24,7 @@ func TestWriteText_CaretsUnderTheSpan(t *testing.T) {
 func TestWriteText_LimitCountsTheRest(t *testing.T) {
 	l := make(List, 5)
 	var b strings.Builder
-	l.WriteText(&b, nil, 2)
+	l.WriteText(&b, TextOptions{Limit: 2})
 	if !strings.Contains(b.String(), "and 3 more") {
 		t.Errorf("got %q", b.String())
 	}
@@ -48,6 +48,6 @@ func TestWriteText_SpanOutsideTheFile(t *testing.T) {
 	for _, p := range []Pos{{Line: 9, Col: 1}, {Line: 1, Col: 99}, {Line: 1, Col: 0}, {Line: -1, Col: -1}} {
 		var b strings.Builder
 		List{{Severity: Error, Span: Span{File: "f", Start: p, End: Pos{Line: 1, Col: 500}}}}.
-			WriteText(&b, func(string) []byte { return []byte("x\n") }, 0)
+			WriteText(&b, TextOptions{Source: func(string) []byte { return []byte("x\n") }})
 	}
 }

@@ -11,26 +11,44 @@ import (
 // shows none.
 type Sources func(file string) []byte
 
+// TextOptions say how findings are written for a person.
+type TextOptions struct {
+	Source Sources
+	// Limit is how many findings are written in full; 0 is all.
+	Limit int
+	// Color paints severities and carets for a terminal.
+	Color bool
+}
+
 // WriteText writes the findings for a person: place, severity, message, the
-// source line with carets under the span, related places and the hint. At most
-// limit findings are written in full (0 is all), then a count of the rest.
-func (l List) WriteText(w io.Writer, src Sources, limit int) {
+// source line with carets under the span, related places and the hint. Behind the
+// limit comes a count of the rest.
+func (l List) WriteText(w io.Writer, o TextOptions) {
 	for i, f := range l {
-		if limit > 0 && i == limit {
-			fmt.Fprintf(w, "… and %d more\n", len(l)-limit)
+		if o.Limit > 0 && i == o.Limit {
+			fmt.Fprintf(w, "… and %d more\n", len(l)-o.Limit)
 			return
 		}
-		f.writeText(w, src)
+		f.writeText(w, o)
 	}
 }
 
-func (f Finding) writeText(w io.Writer, src Sources) {
+// paint colours text as a severity wants.
+func (o TextOptions) paint(s Severity, text string) string {
+	if !o.Color {
+		return text
+	}
+	code := map[Severity]string{Error: "1;31", Warning: "1;33", Note: "1;36"}[s]
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (f Finding) writeText(w io.Writer, o TextOptions) {
 	if p := f.Span.String(); p != "" {
 		fmt.Fprintf(w, "%s: ", p)
 	}
-	fmt.Fprintf(w, "%s: %s [%s]\n", f.Severity, f.Message, f.Code)
-	if src != nil && f.Span.Start.Line > 0 {
-		writeExcerpt(w, src(f.Span.File), f.Span)
+	fmt.Fprintf(w, "%s: %s [%s]\n", o.paint(f.Severity, f.Severity.String()), f.Message, f.Code)
+	if o.Source != nil && f.Span.Start.Line > 0 {
+		f.writeExcerpt(w, o)
 	}
 	for _, r := range f.Related {
 		fmt.Fprintf(w, "    %s: %s\n", r.Span, r.Message)
@@ -42,8 +60,9 @@ func (f Finding) writeText(w io.Writer, src Sources) {
 
 // writeExcerpt writes the first line of the span with carets under it. Tabs of
 // the source line are kept in the caret line, so that both stay in step.
-func writeExcerpt(w io.Writer, text []byte, s Span) {
-	line, ok := lineOf(text, s.Start.Line)
+func (f Finding) writeExcerpt(w io.Writer, o TextOptions) {
+	s := f.Span
+	line, ok := lineOf(o.Source(s.File), s.Start.Line)
 	if !ok {
 		return
 	}
@@ -61,7 +80,7 @@ func writeExcerpt(w io.Writer, text []byte, s Span) {
 	if s.End.Line == s.Start.Line && s.End.Col > s.Start.Col {
 		n = min(s.End.Col, len(line)+1) - s.Start.Col
 	}
-	fmt.Fprintf(w, "    %s%s\n", pad, strings.Repeat("^", max(n, 1)))
+	fmt.Fprintf(w, "    %s%s\n", pad, o.paint(f.Severity, strings.Repeat("^", max(n, 1))))
 }
 
 func lineOf(text []byte, n int) (string, bool) {

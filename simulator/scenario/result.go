@@ -69,10 +69,11 @@ func (r *Result) WriteJSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// WriteText writes one line for each step, and below it what was not met.
-func (r *Result) WriteText(w io.Writer) error {
+// WriteText writes one line for each step, and below it what was not met; color
+// paints whether a step did as expected.
+func (r *Result) WriteText(w io.Writer, color bool) error {
 	for i := range r.Steps {
-		if err := r.Steps[i].writeText(w); err != nil {
+		if err := r.Steps[i].writeText(w, color); err != nil {
 			return err
 		}
 	}
@@ -94,13 +95,13 @@ func (r *Result) WriteText(w io.Writer) error {
 	return err
 }
 
-func (s *StepResult) writeText(w io.Writer) error {
+func (s *StepResult) writeText(w io.Writer, color bool) error {
 	sign := "     "
 	switch {
 	case len(s.Failures) > 0:
-		sign = "FAIL "
+		sign = paint(color, "1;31", "FAIL ")
 	case s.Expected > 0:
-		sign = "ok   "
+		sign = paint(color, "1;32", "ok   ")
 	}
 	line := fmt.Sprintf("%s%3d  %-8s %s", sign, s.Step, clock(s.Time), s.Text)
 	if s.Name != "" {
@@ -112,6 +113,13 @@ func (s *StepResult) writeText(w io.Writer) error {
 	}
 	_, err := fmt.Fprintln(w, line)
 	return err
+}
+
+func paint(on bool, code, text string) string {
+	if !on {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
 // outcome says in a few words what the packets met.
