@@ -2,6 +2,7 @@ package difftest
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"sort"
 	"strconv"
@@ -19,6 +20,8 @@ type Case struct {
 	Seed    uint64
 	Ruleset nf.Ruleset
 	Shots   []Shot
+	// Network is what the router's network has besides that of every case.
+	Network Network
 	// Family is that of most packets and of the rules.
 	Family packet.Family
 	// LeftOut says of packets that were made and then left out, because walk and
@@ -54,10 +57,25 @@ type Observed struct {
 	Free []bool
 }
 
+// Network is routing that differs from case to case.
+type Network struct {
+	Rules   []host.Rule
+	Routes  []host.Route
+	Sysctls map[string]string
+}
+
 // state is the router with the case's rules.
 func (c *Case) state() *host.State {
-	s := routerState()
+	s := c.network()
 	s.Ruleset = c.Ruleset
+	return s
+}
+
+// network is the router without netfilter's rules.
+func (c *Case) network() *host.State {
+	s := routerState()
+	s.Rules, s.Routes = c.Network.Rules, append(s.Routes, c.Network.Routes...)
+	maps.Copy(s.Sysctls, c.Network.Sysctls)
 	return s
 }
 
@@ -132,7 +150,7 @@ func connKey(c kernel.Conn) string { return fmt.Sprintf("%s %+v", c.Proto, c.Ori
 // Kernel runs the case in namespaces. The frames that the walk expects say how
 // many to wait for.
 func (c *Case) Kernel(expected *Observed) (*Observed, error) {
-	l, err := newLab()
+	l, err := newLab(c.network())
 	if err != nil {
 		return nil, err
 	}

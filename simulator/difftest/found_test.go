@@ -1,8 +1,10 @@
 package difftest
 
 import (
+	"slices"
 	"testing"
 
+	"tortie/dataplane/host"
 	"tortie/dataplane/netns"
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
@@ -72,6 +74,15 @@ func TestDiff_Found(t *testing.T) {
 			iptablesTable(packet.IPv4, "filter", map[nf.ChainName][]nf.Rule{"OUTPUT": {
 				{Body: []nf.Stmt{nf.MatchConntrack{States: nf.CtUntracked}, nf.Reject{With: nf.RejectHostUnreach}}}}})}},
 		Shots: []Shot{{From: Local, Packet: syn(packet.IPv4, "10.1.0.1", "10.9.9.9").Packet}}}
+	for _, fam := range families {
+		prefix := prefixAt(fam, "10.9.9.0/24")
+		cases["an unreachable rule says that there is no network, "+fam.String()] = &Case{
+			Network: Network{Rules: append(defaultRules(), host.Rule{Priority: 100, Family: fam, To: prefix, Action: host.ActionUnreachable})},
+			Shots:   []Shot{syn(fam, "10.1.0.2", "10.9.9.9")}}
+		cases["an unreachable route says it of the host, but not in IPv6, "+fam.String()] = &Case{
+			Network: Network{Routes: []host.Route{{Table: host.TableMain, Type: host.RouteUnreachable, Dst: prefix}}},
+			Shots:   slices.Repeat([]Shot{syn(fam, "10.1.0.2", "10.9.9.9")}, 7)}
+	}
 	for name, r := range notrackRules() {
 		for _, fam := range families {
 			cases[name+", "+fam.String()] = &Case{Ruleset: r(fam), Shots: untrackedShots(fam)}

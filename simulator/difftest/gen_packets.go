@@ -23,8 +23,7 @@ type traffic struct {
 
 // Case makes a random case with at most n packets.
 func (m maker) Case(seed uint64, n int) *Case {
-	c := &Case{Seed: seed, Ruleset: m.Ruleset()}
-	c.Family = m.fam
+	c := &Case{Seed: seed, Ruleset: m.Ruleset(), Network: m.network(), Family: m.fam}
 	t := &traffic{maker: m, router: newRouter(c.state()), seq: 1000}
 	for range n {
 		s, ok := t.next()

@@ -162,6 +162,9 @@ func (m maker) iptablesRule(table nf.TableName, h nf.Hook, jumps []nf.ChainName)
 	if proto != packet.ProtoAny {
 		r.Body = append(r.Body, nf.MatchProto{Proto: proto})
 	}
+	if h == nf.PreRouting && (table == "raw" || table == "mangle") && m.chance(5) {
+		r.Body = append(r.Body, m.rpfilter())
+	}
 	for range m.IntN(3) {
 		if match := m.iptablesMatch(proto, h); match != nil {
 			r.Body = append(r.Body, match)

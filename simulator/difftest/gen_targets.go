@@ -113,6 +113,9 @@ func (m maker) nft(name nf.TableName) nf.Table {
 		if m.chance(10) {
 			base.Policy = nf.PolicyDrop
 		}
+		if h == nf.LocalOut && m.chance(2) {
+			base.Type = nf.TypeRoute
+		}
 		c := nf.Chain{Name: nf.ChainName("base" + string(rune('a'+i))), Base: &base}
 		if h != nf.Forward && m.chance(3) {
 			base.Type, base.Policy = nf.TypeNAT, nf.PolicyAccept
@@ -138,6 +141,9 @@ func (m maker) nftRule(h nf.Hook, jumps []nf.ChainName) nf.Rule {
 	}
 	for range m.IntN(3) {
 		r.Body = append(r.Body, m.nftMatch())
+	}
+	if h != 0 && m.chance(6) {
+		r.Body = append(r.Body, m.fib(h))
 	}
 	r.Body = append(r.Body, nf.Counter{})
 	switch m.IntN(12) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ const (
 )
 
 // newLab makes the namespaces and the router's network, without rules.
-func newLab() (*lab, error) {
+func newLab(network *host.State) (*lab, error) {
 	l := &lab{ends: map[string]*labEnd{}, raw: map[packet.Family]int{}}
 	var err error
 	if l.router, err = l.namespace(); err != nil {
@@ -64,7 +65,7 @@ func newLab() (*lab, error) {
 			return nil, err
 		}
 	}
-	if err := kernel.Apply(l.router, routerState()); err != nil {
+	if err := kernel.Apply(l.router, network); err != nil {
 		l.Close()
 		return nil, err
 	}
@@ -80,16 +81,19 @@ func newLab() (*lab, error) {
 }
 
 // settle waits until the router has told both sides which IPv6 groups it is in,
-// which it does once, some milliseconds after its addresses are set.
+// which it does once or twice, some milliseconds after its addresses are set.
 func (l *lab) settle() error {
 	heard := map[string]bool{}
-	for deadline := time.Now().Add(100 * time.Millisecond); len(heard) < len(l.ends) && time.Now().Before(deadline); {
+	for quiet, deadline := 0, time.Now().Add(200*time.Millisecond); quiet < 5 && time.Now().Before(deadline); {
 		frames, err := l.receive(1, time.Millisecond)
 		if err != nil {
 			return err
 		}
+		if quiet++; len(frames) > 0 || len(heard) < len(l.ends) {
+			quiet = 0
+		}
 		for _, f := range frames {
-			heard[f.Side] = heard[f.Side] || f.Packet.ICMPType == listenerReport
+			heard[f.Side] = heard[f.Side] || f.Packet.ICMPType == listenerReport || f.Packet.ICMPType == listenerReport1
 		}
 	}
 	return nil
@@ -219,6 +223,9 @@ func (l *lab) send(s Shot) error {
 		if to = (&unix.SockaddrInet6{Addr: s.Packet.Dst.As16()}); fam == packet.IPv4 {
 			to = &unix.SockaddrInet4{Addr: s.Packet.Dst.As4()}
 		}
+		if err := l.bind(s.Packet.Src); err != nil {
+			return err
+		}
 		err = unix.Sendto(l.raw[fam], data, 0, to)
 		if slices.ContainsFunc(refusals, func(e error) bool { return errors.Is(err, e) }) {
 			return nil
@@ -232,6 +239,14 @@ func (l *lab) send(s Shot) error {
 	frame := binary.BigEndian.AppendUint16(e.frame[:], typ)
 	_, err = unix.Write(e.fd, append(frame, data...))
 	return err
+}
+
+// bind makes the raw socket choose its route as one with that source.
+func (l *lab) bind(src netip.Addr) error {
+	if src.Is4() {
+		return unix.Bind(l.raw[packet.IPv4], &unix.SockaddrInet4{Addr: src.As4()})
+	}
+	return unix.Bind(l.raw[packet.IPv6], &unix.SockaddrInet6{Addr: src.As16()})
 }
 
 // refusals are what a process may be told when it sends.

@@ -54,7 +54,7 @@ func routerState() *host.State {
 	lo := host.Link{Index: 1, Name: "lo", Up: true, Loopback: true, MTU: 65536, Addrs: []host.Addr{
 		{Prefix: netip.MustParsePrefix("127.0.0.1/8"), Scope: host.ScopeHost}, {Prefix: netip.MustParsePrefix("::1/128"), Scope: host.ScopeHost}}}
 	s := &host.State{Name: routerName, Links: []host.Link{lo, link(2, "lr", "10.1.0.1"), link(3, "rr", "10.2.0.1")}, Sysctls: map[string]string{
-		"net.ipv4.ip_forward": "1", "net.ipv4.icmp_ratelimit": "0", "net.ipv4.icmp_msgs_per_sec": "1000000", "net.ipv4.icmp_msgs_burst": "1000000",
+		"net.ipv4.ip_forward": "1", "net.ipv4.icmp_ratelimit": "0", "net.ipv4.icmp_ratemask": "0", "net.ipv4.icmp_msgs_per_sec": "1000000", "net.ipv4.icmp_msgs_burst": "1000000",
 		"net.ipv6.conf.all.forwarding": "1", "net.ipv6.icmp.ratelimit": "0",
 	}}
 	for _, l := range []string{"all", "default", "lr", "rr"} {
@@ -81,7 +81,7 @@ func routerState() *host.State {
 // silence are the sysctls of a link that keep the kernel's IPv6 quiet; they must
 // be set before the link exists.
 var silence = map[string]string{
-	"net.ipv6.conf.*.addr_gen_mode": "1", "net.ipv6.conf.*.router_solicitations": "0", "net.ipv6.conf.*.accept_ra": "0", "net.ipv6.conf.*.dad_transmits": "0",
+	"net.ipv6.conf.*.addr_gen_mode": "1", "net.ipv6.conf.*.forwarding": "1", "net.ipv6.conf.*.force_mld_version": "1", "net.ipv6.conf.*.router_solicitations": "0", "net.ipv6.conf.*.accept_ra": "0", "net.ipv6.conf.*.dad_transmits": "0",
 	"net.ipv6.conf.*.mldv1_unsolicited_report_interval": "100000000", "net.ipv6.conf.*.mldv2_unsolicited_report_interval": "100000000",
 }
 

@@ -15,6 +15,7 @@ const (
 	neighbourSolicitation = 135
 	neighbourAdvert       = 136
 	listenerReport        = 143
+	listenerReport1       = 131 // of version 1
 )
 
 // discovery makes a message of neighbour discovery; only hop limit 255 counts.

@@ -24,6 +24,7 @@ func (c *Case) Shrink() *Case {
 		before := best.size()
 		best = best.withoutShots()
 		best = best.withoutRules()
+		best = best.withoutNetwork()
 		if best.size() == before {
 			break
 		}
@@ -37,7 +38,12 @@ func (c *Case) differs() bool {
 }
 
 func (c *Case) size() int {
-	n := len(c.Shots)
+	return len(c.Shots) + c.rules() + len(c.Network.Rules) + len(c.Network.Routes)
+}
+
+// rules is the number of netfilter rules.
+func (c *Case) rules() int {
+	n := 0
 	for _, t := range c.Ruleset.Tables {
 		for _, ch := range t.Chains {
 			n += len(ch.Rules)
@@ -50,6 +56,26 @@ func (c *Case) withoutShots() *Case {
 	for i := len(c.Shots) - 1; i >= 0; i-- {
 		smaller := c.clone()
 		smaller.Shots = slices.Delete(smaller.Shots, i, i+1)
+		if smaller.differs() {
+			c = smaller
+		}
+	}
+	return c
+}
+
+func (c *Case) withoutNetwork() *Case {
+	for i := len(c.Network.Rules) - 1; i >= 0; i-- {
+		if c.Network.Rules[i].Table == sideTable || c.Network.Rules[i].Table == 0 {
+			smaller := c.clone()
+			smaller.Network.Rules = slices.Delete(smaller.Network.Rules, i, i+1)
+			if smaller.differs() {
+				c = smaller
+			}
+		}
+	}
+	for i := len(c.Network.Routes) - 1; i >= 0; i-- {
+		smaller := c.clone()
+		smaller.Network.Routes = slices.Delete(smaller.Network.Routes, i, i+1)
 		if smaller.differs() {
 			c = smaller
 		}
@@ -77,6 +103,7 @@ func (c *Case) withoutRules() *Case {
 func (c *Case) clone() *Case {
 	out := *c
 	out.Shots = slices.Clone(c.Shots)
+	out.Network.Rules, out.Network.Routes = slices.Clone(c.Network.Rules), slices.Clone(c.Network.Routes)
 	out.Ruleset.Tables = slices.Clone(c.Ruleset.Tables)
 	for i := range out.Ruleset.Tables {
 		t := &out.Ruleset.Tables[i]

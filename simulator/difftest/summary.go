@@ -12,6 +12,8 @@ import (
 // Summary counts what random cases compared. The zero value is empty.
 type Summary struct {
 	Packets, Rulesets, Rules, Different int
+	// Once are the rule sets that differed, but not when they were run again.
+	Once int
 	// Kinds are the packets by family and protocol, LeftOut those that could not be
 	// compared, by the reason why.
 	Kinds, LeftOut map[string]int
@@ -31,7 +33,7 @@ func (s *Summary) Add(c *Case) {
 	}
 	s.Packets += len(c.Shots)
 	s.Rulesets++
-	s.Rules += c.size() - len(c.Shots)
+	s.Rules += c.rules()
 	for i := range c.Shots {
 		s.Kinds[kindOf(&c.Shots[i].Packet)]++
 	}
@@ -51,8 +53,8 @@ func kindOf(p *packet.Packet) string {
 
 // String says everything in a few lines.
 func (s *Summary) String() string {
-	return fmt.Sprintf("%d packets through %d rule sets with %d rules compared in %s, %d rule sets differ\npackets: %s\npackets left out: %d%s",
-		s.Packets, s.Rulesets, s.Rules, time.Since(s.start).Round(time.Second), s.Different, list(s.Kinds), total(s.LeftOut), list(s.LeftOut))
+	return fmt.Sprintf("%d packets through %d rule sets with %d rules compared in %s, %d rule sets differ, %d differed once and not again\npackets: %s\npackets left out: %d%s",
+		s.Packets, s.Rulesets, s.Rules, time.Since(s.start).Round(time.Second), s.Different, s.Once, list(s.Kinds), total(s.LeftOut), list(s.LeftOut))
 }
 
 func total(counts map[string]int) int {

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
 )
 
 // compile turns a statement into a step; every kind of nf.Kinds has a case.
@@ -16,6 +17,9 @@ func (k *compiler) compile(s nf.Stmt) step {
 	case nf.MatchFragment:
 		return when(func(w *scratch) Truth { return truth(w.p.FragOffset != 0).invert(s.Invert) })
 	case nf.MatchL4:
+		if k.table.Backend == nf.IptablesNFT && (s.Proto == packet.ProtoTCP || s.Proto == packet.ProtoUDP) {
+			return loadedL4(s)
+		}
 		return matchL4(s)
 	case nf.MatchMultiport:
 		return matchMultiport(s)

@@ -69,6 +69,32 @@ func matchL4(m nf.MatchL4) step {
 	}
 }
 
+// loadedL4 is what iptables-nft makes of -m tcp and -m udp: comparisons of
+// nftables, for which a header that is not there ends the rule and drops nothing.
+func loadedL4(m nf.MatchL4) step {
+	return func(w *scratch) outcome {
+		p := w.p
+		asks := m.Src != nil || m.Dst != nil
+		switch {
+		case p.Proto != m.Proto:
+			return miss
+		case !asks && m.Flags == nil:
+			return goOn
+		case p.FragOffset != 0 || p.Truncated && !eightBytes(p):
+			return miss
+		case !portIn(m.Src, p.SrcPort, m.SrcInvert) || !portIn(m.Dst, p.DstPort, m.DstInvert):
+			return miss
+		case m.Flags == nil:
+			return goOn
+		case p.Truncated && p.PayloadLen > 5: // the flags are there, but not known
+			return unknown
+		case p.Truncated || (p.TCP.Flags&m.Flags.Mask == m.Flags.Comp) == m.Flags.Invert:
+			return miss
+		}
+		return goOn
+	}
+}
+
 func matchMultiport(m nf.MatchMultiport) step {
 	return func(w *scratch) outcome {
 		p := w.p

@@ -28,8 +28,8 @@ type Err uint8
 // that cannot be.
 const (
 	OK            Err = iota
-	NetUnreach        // ENETUNREACH: no route
-	HostUnreach       // EHOSTUNREACH: an unreachable route or rule
+	NetUnreach        // ENETUNREACH: no route, or an unreachable rule
+	HostUnreach       // EHOSTUNREACH: an unreachable route
 	Prohibited        // EACCES: a prohibit route or rule
 	Invalid           // EINVAL: a blackhole route or rule
 	MartianSource     // the source is impossible here

@@ -159,7 +159,7 @@ func TestLookup_Rules(t *testing.T) {
 		"from":                        {route.Flow{Dst: addr("8.8.8.8"), Src: addr("10.65.0.9")}, "eth1", route.OK},
 		"suppressed default, not /24": {route.Flow{Dst: addr("10.0.0.7"), Mark: 1}, "eth0", route.OK},
 		"port":                        {route.Flow{Dst: addr("8.8.8.8"), Proto: packet.ProtoUDP, DstPort: 53}, "", route.Prohibited},
-		"tos":                         {route.Flow{Dst: addr("8.8.8.8"), TOS: 0x10}, "", route.HostUnreach},
+		"tos":                         {route.Flow{Dst: addr("8.8.8.8"), TOS: 0x10}, "", route.NetUnreach},
 		"goto jumps over tos":         {route.Flow{Dst: addr("8.8.8.8"), TOS: 0x10, IIF: "cali0"}, "eth0", route.OK},
 	} {
 		if r := tables.Lookup(&row.f); r.Err != row.err || r.Dev != row.dev {

@@ -37,7 +37,7 @@ func (t *Tables) lookup(f *Flow) Result {
 func (t *Tables) act(fam *family, r *host.Rule, f *Flow) Result {
 	switch r.Action {
 	case host.ActionUnreachable:
-		return Result{Err: HostUnreach, Type: host.RouteUnreachable}
+		return Result{Err: NetUnreach, Type: host.RouteUnreachable}
 	case host.ActionProhibit:
 		return Result{Err: Prohibited, Type: host.RouteProhibit}
 	case host.ActionBlackhole:

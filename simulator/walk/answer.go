@@ -83,6 +83,26 @@ func (n *node) aside(do func()) {
 	n.w.rec = rec
 }
 
+// The allowance of ICMP errors about missing routes per source (ip_rt_error_cost,
+// ip_rt_error_burst): five at once, then one a second.
+const (
+	errorCost  = time.Second
+	errorBurst = 5 * time.Second
+)
+
+// mayComplain reports whether the host still tells a source that there is no route
+// for its packets (ip_error).
+func (n *node) mayComplain(src netip.Addr) bool {
+	p := n.peers[src]
+	p.spent, p.at = max(0, p.spent-(n.w.now-p.at)), n.w.now
+	ok := p.spent+errorCost <= errorBurst
+	if ok {
+		p.spent += errorCost
+	}
+	n.peers[src] = p
+	return ok
+}
+
 // limited reports whether an ICMP error is held back: a redirect to the same
 // address empties the bucket that it shares with the errors of icmp_ratemask.
 // That bucket's own limit, a burst of six, is not modelled.

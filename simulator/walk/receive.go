@@ -100,12 +100,12 @@ func (n *node) recordRoute(f *flight) {
 func (n *node) noRoute(f *flight) {
 	f.drop(n, 0, f.dst.Err.String())
 	v6 := f.p.Src.Is6()
-	if !v6 && !n.routes.Forwards(f.in, packet.IPv4) {
+	if !v6 && (!n.routes.Forwards(f.in, packet.IPv4) || !n.mayComplain(f.p.Src)) {
 		return
 	}
 	switch f.dst.Err {
 	case route.HostUnreach:
-		n.icmpUnreach(f, 1, 3, v6)
+		n.icmpUnreach(f, 1, 0, v6)
 	case route.NetUnreach:
 		n.icmpUnreach(f, 0, 0, v6)
 	case route.Prohibited:

@@ -59,11 +59,13 @@ type node struct {
 	ttl    uint8
 }
 
-// peer is what a host remembers of redirects sent to an address (struct
-// inet_peer).
+// peer is what a host remembers of redirects and errors sent to an address
+// (struct inet_peer).
 type peer struct {
 	sent int
 	last time.Duration
+	// spent is what is gone of the allowance of errors, at the time of at.
+	spent, at time.Duration
 }
 
 // New compiles a fleet, which must not change afterwards.
