@@ -26,6 +26,7 @@ type node struct {
 
 func newNode(s *host.State) *node {
 	n := &node{name: s.Name, w: walk.NewHost(s, walk.Options{}), state: s, hits: map[Place]int{}}
+	n.rec.All = true // also what a redirect hits
 	n.w.Record(&n.rec)
 	return n
 }
