@@ -31,6 +31,7 @@ type inputFlags struct {
 	kubeProxy string
 	lenient   bool
 	stored    bool
+	staged    bool
 	verbose   bool
 }
 
@@ -43,6 +44,7 @@ func (in *inputFlags) register(cmd *cobra.Command) {
 	f.StringVar(&in.kubeProxy, "kube-proxy", "", "mode of kube-proxy: iptables, nftables or none; by default the dataplane's, if there are services")
 	f.BoolVar(&in.lenient, "lenient", false, "unknown fields are warnings")
 	f.BoolVar(&in.stored, "stored", false, "policies without types are as stored in a cluster: they govern both directions")
+	f.BoolVar(&in.staged, "staged", false, "as if staged policies were enforced")
 	f.BoolVarP(&in.verbose, "verbose", "v", false, "list what was read and what was left alone")
 }
 
@@ -185,6 +187,9 @@ func (in *inputFlags) newLinker(l *loaded) error {
 	var err error
 	if opt.NodeRules, err = in.readNodeRules(l); err != nil {
 		return err
+	}
+	if in.staged && l.snapshot.EnforceStaged() == 0 {
+		l.findings.Add(diag.Finding{Code: "cluster/nothing-staged", Severity: diag.Note, Message: "--staged: no staged policies in the input"})
 	}
 	linker, findings := link.New(l.snapshot, opt)
 	l.linker = linker

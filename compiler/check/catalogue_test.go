@@ -46,7 +46,7 @@ func TestCatalogue_CodesAreUnique(t *testing.T) {
 // withoutExample are codes of the readers whose own tests show them.
 var withoutExample = map[string]bool{
 	"yaml/boolean-word": true, "yaml/key": true, "yaml/merge": true, "yaml/alias-loop": true, "yaml/no-separator": true,
-	"yaml/too-large": true, "cluster/namespace-made-up": true, "cluster/pods-made-up": true, "cluster/service-addresses-made-up": true, "cluster/bad-template": true,
+	"yaml/too-large": true, "cluster/namespace-made-up": true, "cluster/pods-made-up": true, "cluster/nothing-staged": true, "cluster/service-addresses-made-up": true, "cluster/bad-template": true,
 	"calico/stored-without-types": true, "calico/bad-selector": true, "calico/bad-cidr": true, "calico/bad-endpoint": true,
 	"calico/bad-qos": true, "calico/not-enforced": true, "calico/unconvertible-pod": true, "calico/unconvertible-rule": true,
 }
