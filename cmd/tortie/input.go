@@ -41,7 +41,7 @@ func (in *inputFlags) register(cmd *cobra.Command) {
 	f.StringArrayVar(&in.felixEnv, "felix-env", nil, "KEY=VALUE of Felix's environment, as FELIX_LOGPREFIX=x (repeatable)")
 	f.StringArrayVar(&in.nodeRules, "node-rules", nil, "NODE=FILE: rules of other programs on a modelled node, as iptables-save prints them (repeatable)")
 	f.StringVar(&in.dataplane, "dataplane", "", "iptables or nftables, whatever the configuration says")
-	f.StringVar(&in.kubeProxy, "kube-proxy", "", "mode of kube-proxy: iptables, nftables or none; by default the dataplane's, if there are services")
+	f.StringVar(&in.kubeProxy, "kube-proxy", "", "mode of kube-proxy: iptables, nftables, ipvs or none; by default the dataplane's, if there are services")
 	f.BoolVar(&in.lenient, "lenient", false, "unknown fields are warnings")
 	f.BoolVar(&in.stored, "stored", false, "policies without types are as stored in a cluster: they govern both directions")
 	f.BoolVar(&in.staged, "staged", false, "as if staged policies were enforced")
@@ -170,10 +170,10 @@ func (in *inputFlags) newLinker(l *loaded) error {
 		return usageError("--dataplane %q is neither iptables nor nftables", in.dataplane)
 	}
 	switch in.kubeProxy {
-	case "", link.KubeProxyNone, link.KubeProxyIptables, link.KubeProxyNFTables:
+	case "", link.KubeProxyNone, link.KubeProxyIptables, link.KubeProxyNFTables, link.KubeProxyIPVS:
 		opt.KubeProxy = in.kubeProxy
 	default:
-		return usageError("--kube-proxy %q is neither iptables, nftables nor none", in.kubeProxy)
+		return usageError("--kube-proxy %q is neither iptables, nftables, ipvs nor none", in.kubeProxy)
 	}
 	env := map[string]string{}
 	for _, kv := range in.felixEnv {

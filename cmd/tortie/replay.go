@@ -44,7 +44,7 @@ func newReplay() *cobra.Command {
 	f.StringVarP(&r.output, "output", "o", "text", "text or json")
 	f.BoolVar(&r.kernel, "kernel", false, "play it in network namespaces, too, and compare (takes root)")
 	f.StringVar(&r.in.dataplane, "dataplane", "", "iptables or nftables, whatever the scenario says")
-	f.StringVar(&r.in.kubeProxy, "kube-proxy", "", "mode of kube-proxy: iptables, nftables or none; by default the dataplane's, if there are services")
+	f.StringVar(&r.in.kubeProxy, "kube-proxy", "", "mode of kube-proxy: iptables, nftables, ipvs or none; by default the dataplane's, if there are services")
 	return cmd
 }
 

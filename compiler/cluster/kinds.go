@@ -103,6 +103,7 @@ func addKubernetesKinds(m kindTable) {
 	addKind(m, "batch/v1", "Job", kindOf(namespaced, func(s *Snapshot) *[]Object[batchv1.Job] { return &s.Jobs }))
 	addKind(m, "batch/v1", "CronJob", kindOf(namespaced, func(s *Snapshot) *[]Object[batchv1.CronJob] { return &s.CronJobs }))
 	addKind(m, "networking.k8s.io/v1", "NetworkPolicy", kindOf(namespaced, func(s *Snapshot) *[]Object[networkingv1.NetworkPolicy] { return &s.KubernetesNetworkPolicies }))
+	addKind(m, "networking.k8s.io/v1", "ServiceCIDR", kindOf(global, func(s *Snapshot) *[]Object[networkingv1.ServiceCIDR] { return &s.ServiceCIDRs }))
 	addKind(m, "policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", kindOf(global, func(s *Snapshot) *[]Object[calico.ClusterNetworkPolicy] { return &s.ClusterNetworkPolicies }))
 	addKind(m, "policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", kindOf(global, func(s *Snapshot) *[]Object[calico.AdminNetworkPolicy] { return &s.AdminNetworkPolicies }))
 	addKind(m, "policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy", kindOf(global, func(s *Snapshot) *[]Object[calico.BaselineAdminNetworkPolicy] { return &s.BaselineAdminNetworkPolicies }))

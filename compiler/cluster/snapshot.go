@@ -83,6 +83,7 @@ type Snapshot struct {
 	Pods            []Object[corev1.Pod]
 	Nodes           []Object[corev1.Node]
 	Services        []Object[corev1.Service]
+	ServiceCIDRs    []Object[networkingv1.ServiceCIDR]
 	Endpoints       []Object[corev1.Endpoints]
 	EndpointSlices  []Object[discoveryv1.EndpointSlice]
 	ServiceAccounts []Object[corev1.ServiceAccount]

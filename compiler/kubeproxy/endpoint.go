@@ -86,7 +86,7 @@ func (m endpointMap) addSlice(s *cluster.Snapshot, i int, node string, f packet.
 		return
 	}
 	for _, p := range o.Ports {
-		if p.Port == nil || *p.Port == 0 {
+		if p.Port == nil || portOf(*p.Port) == 0 {
 			continue
 		}
 		k := endpointKey{namespace: o.Namespace, service: name}
@@ -116,7 +116,7 @@ func sliceEndpoint(s *cluster.Snapshot, i, n int, node string) (endpoint, bool) 
 	if len(in.Addresses) == 0 {
 		return endpoint{}, false
 	}
-	addr, ok := parseAddr(in.Addresses[0])
+	addr, ok := ParseAddr(in.Addresses[0])
 	e := endpoint{
 		addr:        addr,
 		local:       in.NodeName != nil && node != "" && *in.NodeName == node,
@@ -145,7 +145,7 @@ func (m endpointMap) addEndpoints(s *cluster.Snapshot, i int, node string, f pac
 	for _, sub := range o.Subsets {
 		for _, p := range sub.Ports {
 			proto, ok := protoOf(string(p.Protocol))
-			if !ok || p.Port == 0 {
+			if !ok || portOf(p.Port) == 0 {
 				continue
 			}
 			k := endpointKey{o.Namespace, o.Name, p.Name, proto}
@@ -155,7 +155,7 @@ func (m endpointMap) addEndpoints(s *cluster.Snapshot, i int, node string, f pac
 				if ready {
 					list, at = sub.Addresses, n-len(sub.NotReadyAddresses)
 				}
-				addr, ok := parseAddr(list[at].IP)
+				addr, ok := ParseAddr(list[at].IP)
 				if !ok || familyOf(addr) != f {
 					continue
 				}

@@ -8,9 +8,9 @@ import (
 	"tortie/dataplane/packet"
 )
 
-// parseAddr reads an address as Kubernetes does: with leading zeros, and an IPv4
+// ParseAddr reads an address as Kubernetes does: with leading zeros, and an IPv4
 // address in IPv6 form is an IPv4 address.
-func parseAddr(s string) (netip.Addr, bool) {
+func ParseAddr(s string) (netip.Addr, bool) {
 	a, err := netip.ParseAddr(s)
 	if err != nil {
 		a, err = netip.ParseAddr(withoutZeros(s))
@@ -21,8 +21,8 @@ func parseAddr(s string) (netip.Addr, bool) {
 	return a.Unmap(), true
 }
 
-// parsePrefix reads a prefix in the same way; bits behind the mask become 0.
-func parsePrefix(s string) (netip.Prefix, bool) {
+// ParsePrefix reads a prefix in the same way; bits behind the mask become 0.
+func ParsePrefix(s string) (netip.Prefix, bool) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
 		addr, length, _ := strings.Cut(s, "/")
@@ -68,7 +68,7 @@ func firstOf(list []netip.Addr, f packet.Family) netip.Addr {
 func ofFamily(texts []string, f packet.Family) []netip.Addr {
 	var out []netip.Addr
 	for _, t := range texts {
-		if a, ok := parseAddr(t); ok && familyOf(a) == f {
+		if a, ok := ParseAddr(t); ok && familyOf(a) == f {
 			out = append(out, a)
 		}
 	}

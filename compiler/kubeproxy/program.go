@@ -93,7 +93,7 @@ func readNode(s *cluster.Snapshot, opt *Options) node {
 		}
 		n.zone = o.Labels["topology.kubernetes.io/zone"]
 		for _, c := range append([]string{o.Spec.PodCIDR}, o.Spec.PodCIDRs...) {
-			if p, ok := parsePrefix(c); ok {
+			if p, ok := ParsePrefix(c); ok {
 				n.podCIDRs = append(n.podCIDRs, p)
 			}
 		}
@@ -102,7 +102,7 @@ func readNode(s *cluster.Snapshot, opt *Options) node {
 		}
 		for _, kind := range []string{"InternalIP", "ExternalIP"} {
 			for _, a := range o.Status.Addresses {
-				if ip, ok := parseAddr(a.Address); ok && string(a.Type) == kind {
+				if ip, ok := ParseAddr(a.Address); ok && string(a.Type) == kind {
 					n.ips = append(n.ips, ip)
 				}
 			}

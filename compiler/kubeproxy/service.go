@@ -68,7 +68,7 @@ func (in *input) readServices(s *cluster.Snapshot, res *Result) {
 			}
 			continue
 		}
-		ip, ok := parseAddr(clusterIPText(s, i, in.family))
+		ip, ok := ParseAddr(clusterIPText(s, i, in.family))
 		if !ok {
 			continue
 		}
@@ -78,13 +78,23 @@ func (in *input) readServices(s *cluster.Snapshot, res *Result) {
 				res.note(origin, fmt.Sprintf("port %d has the unknown protocol %q: left out", p+1, o.Spec.Ports[p].Protocol))
 				continue
 			}
-			svc.portNumber, svc.nodePort = uint16(o.Spec.Ports[p].Port), uint16(o.Spec.Ports[p].NodePort)
+			if svc.portNumber, svc.nodePort = portOf(o.Spec.Ports[p].Port), portOf(o.Spec.Ports[p].NodePort); svc.portNumber == 0 {
+				continue
+			}
 			in.readSpec(&svc, s, i)
 			svc.endpoints = eps[endpointKey{o.Namespace, o.Name, svc.port, svc.proto}]
 			svc.plan = planOf(&svc, in.Node, in.node.zone)
 			in.services = append(in.services, svc)
 		}
 	}
+}
+
+// portOf is a port's number, and 0 for what is none.
+func portOf(n int32) uint16 {
+	if n < 1 || n > 65535 {
+		return 0
+	}
+	return uint16(n)
 }
 
 // clusterIPText returns the service's address in a family, "" without one.
@@ -95,7 +105,7 @@ func clusterIPText(s *cluster.Snapshot, i int, f packet.Family) string {
 		want = "IPv6"
 	}
 	if len(spec.IPFamilies) == 0 {
-		if a, ok := parseAddr(spec.ClusterIP); ok && familyOf(a) == f {
+		if a, ok := ParseAddr(spec.ClusterIP); ok && familyOf(a) == f {
 			return spec.ClusterIP
 		}
 		return ""
@@ -123,7 +133,7 @@ func (in *input) readSpec(svc *service, s *cluster.Snapshot, i int) {
 	svc.externalLocal = external && string(o.Spec.ExternalTrafficPolicy) == "Local"
 	svc.internalLocal = o.Spec.InternalTrafficPolicy != nil && string(*o.Spec.InternalTrafficPolicy) == "Local"
 	if kind == "LoadBalancer" && svc.externalLocal {
-		svc.healthCheck = uint16(o.Spec.HealthCheckNodePort)
+		svc.healthCheck = portOf(o.Spec.HealthCheckNodePort)
 	}
 	if svc.affinity = string(o.Spec.SessionAffinity) == "ClientIP"; svc.affinity {
 		svc.affinitySecond = 10800
@@ -145,7 +155,7 @@ func (in *input) readSpec(svc *service, s *cluster.Snapshot, i int) {
 func sourceRanges(texts []string, f packet.Family) []netip.Prefix {
 	var out []netip.Prefix
 	for _, t := range texts {
-		if p, ok := parsePrefix(strings.TrimSpace(t)); ok && familyOf(p.Addr()) == f {
+		if p, ok := ParsePrefix(strings.TrimSpace(t)); ok && familyOf(p.Addr()) == f {
 			out = append(out, p)
 		}
 	}

@@ -31,7 +31,7 @@ type Options struct {
 	Env resolve.Config
 	// NFTables and Iptables force a dataplane, whatever the configuration says.
 	NFTables, Iptables bool
-	// IPVS says that kube-proxy runs in IPVS mode.
+	// IPVS says that kube-proxy runs in IPVS mode, as does KubeProxyIPVS.
 	IPVS bool
 	// KubeProxy is one of the KubeProxy… modes.
 	KubeProxy string
@@ -54,6 +54,7 @@ type Linker struct {
 
 // New prepares a cluster. Findings are about objects that cannot be converted.
 func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
+	opt.IPVS = opt.IPVS || opt.KubeProxy == KubeProxyIPVS
 	made := makeSlices(s)
 	env := installEnv(s)
 	maps.Copy(env, opt.Env)
@@ -68,6 +69,7 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	opt.Env = env
 	nodes, more := routing.New(s, model)
 	findings = append(findings, more...)
+	findings = append(findings, checkServices(s)...)
 	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt}
 	l.assumeInstall()
 	if made {
@@ -81,11 +83,11 @@ func (l *Linker) NodeNames() []host.Name { return l.routing.Nodes() }
 
 // Node makes one node. Origins of its rules count in the returned list.
 func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, error) {
-	state, ok := l.routing.Node(string(name))
-	if !ok {
-		return state, nil, nil, fmt.Errorf("no node %q in the input", name)
+	state, proxy, err := l.before(name)
+	if err != nil {
+		return state, nil, nil, err
 	}
-	view, findings := l.index.Node(string(name), resolve.NodeOptions{Base: l.base, Env: l.options.Env, Interfaces: interfacesOf(&state), IPVS: l.options.IPVS, ProxyNFTables: l.options.KubeProxy == KubeProxyNFTables})
+	view, findings := l.index.Node(string(name), l.nodeOptions(&state))
 	result, err := felix.Program(view)
 	if err != nil {
 		return state, nil, findings, fmt.Errorf("node %s: %w", name, err)
@@ -95,8 +97,8 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 	}
 	l.addForeign(name, &result)
 	state.Ruleset = result.Ruleset
-	origins, err := l.addServices(&state, &result)
-	return state, origins, findings, err
+	origins, more, err := l.addServices(&state, &result, proxy)
+	return state, origins, append(findings, more...), err
 }
 
 // NodeOf returns the node that has the address as its own.
@@ -118,6 +120,7 @@ func (l *Linker) Fleet(nodes []host.Name) (*host.Fleet, diag.List, error) {
 			return nil, all, err
 		}
 		shiftOrigins(&state.Ruleset, len(f.Origins)-1)
+		shiftServers(state.IPVS, len(f.Origins)-1)
 		f.Origins = append(f.Origins, origins[1:]...)
 		f.Hosts = append(f.Hosts, state)
 		underlay.Members = append(underlay.Members, host.Port{Host: name, Link: l.routing.UnderlayOf(&state)})
@@ -125,7 +128,14 @@ func (l *Linker) Fleet(nodes []host.Name) (*host.Fleet, diag.List, error) {
 	f.Segments = []host.Segment{underlay}
 	f.Endpoints = l.Endpoints(names)
 	all.Sort()
-	return f, all, nil
+	return f, once(all), nil
+}
+
+// once leaves out what was found on several nodes; the list is sorted.
+func once(l diag.List) diag.List {
+	return slices.CompactFunc(l, func(a, b diag.Finding) bool {
+		return a.Span == b.Span && a.Code == b.Code && a.Message == b.Message
+	})
 }
 
 func interfacesOf(s *host.State) []resolve.Interface {

@@ -6,93 +6,12 @@ import (
 	"slices"
 
 	"tortie/compiler/cluster"
-	"tortie/compiler/felix"
-	"tortie/compiler/kubeproxy"
-	"tortie/dataplane/host"
-	"tortie/dataplane/nf"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
-
-// The kube-proxy modes of Options.KubeProxy; the empty string takes the mode of
-// Felix's dataplane when the input has services.
-const (
-	KubeProxyNone     = "none"
-	KubeProxyIptables = "iptables"
-	KubeProxyNFTables = "nftables"
-)
-
-// addServices adds kube-proxy's rules to a node's and returns the origins of
-// both, in one list.
-func (l *Linker) addServices(s *host.State, result *felix.Result) ([]host.Origin, error) {
-	origins := originsOf(result.Origins)
-	mode, ok := l.proxyMode(&result.Ruleset)
-	if !ok {
-		return origins, nil
-	}
-	opt := kubeproxy.Defaults(mode)
-	opt.Node = string(s.Name)
-	opt.Backend = backendOf(&result.Ruleset)
-	opt.Local = kubeproxy.LocalDetector{CIDRs: l.podCIDRs()}
-	opt.NFAcct = false
-	for _, link := range s.Links {
-		for _, a := range link.Addrs {
-			opt.Addresses = append(opt.Addresses, a.Prefix.Addr())
-		}
-	}
-	proxy, err := kubeproxy.Program(l.snapshot, opt)
-	if err != nil {
-		return origins, fmt.Errorf("kube-proxy of node %s: %w", s.Name, err)
-	}
-	shiftOrigins(&proxy.Ruleset, len(origins)-1)
-	for _, o := range proxy.Origins[1:] {
-		origins = append(origins, host.Origin{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, File: o.File, Line: o.Line})
-	}
-	if proxy.RouteLocalnet {
-		s.Sysctls["net.ipv4.conf.all.route_localnet"] = "1"
-	}
-	s.Ruleset.Tables = kubeproxy.Merge(result.Ruleset.Tables, proxy.Ruleset.Tables, frontOf(result))
-	return origins, nil
-}
-
-func (l *Linker) proxyMode(rs *nf.Ruleset) (kubeproxy.Mode, bool) {
-	switch l.options.KubeProxy {
-	case KubeProxyNone:
-		return 0, false
-	case KubeProxyIptables:
-		return kubeproxy.Iptables, true
-	case KubeProxyNFTables:
-		return kubeproxy.NFTables, true
-	}
-	if len(l.snapshot.Services) == 0 || l.options.IPVS {
-		return 0, false
-	}
-	if backendOf(rs) == nf.NFTables {
-		return kubeproxy.NFTables, true
-	}
-	return kubeproxy.Iptables, true
-}
-
-func backendOf(rs *nf.Ruleset) nf.Backend {
-	if len(rs.Tables) == 0 {
-		return nf.IptablesLegacy
-	}
-	return rs.Tables[0].Backend
-}
-
-// podCIDRs are the pools' prefixes, kube-proxy's --cluster-cidr.
-func (l *Linker) podCIDRs() []netip.Prefix {
-	var out []netip.Prefix
-	for _, o := range l.snapshot.IPPools {
-		if p, err := netip.ParsePrefix(o.Object.Spec.CIDR); err == nil {
-			out = append(out, p.Masked())
-		}
-	}
-	return out
-}
 
 // makeSlices makes EndpointSlices of services' selectors and pods where the
 // input has no endpoints at all, as the endpoint slice controller would, and

@@ -10,11 +10,11 @@ import (
 // policies that select them, in order, and the members of sets. False when there
 // is no such node.
 func (l *Linker) View(name host.Name) (*resolve.View, bool) {
-	state, ok := l.routing.Node(string(name))
-	if !ok {
+	state, _, err := l.before(name)
+	if err != nil {
 		return nil, false
 	}
-	view, _ := l.index.Node(string(name), resolve.NodeOptions{Base: l.base, Env: l.options.Env, Interfaces: interfacesOf(&state), IPVS: l.options.IPVS, ProxyNFTables: l.options.KubeProxy == KubeProxyNFTables})
+	view, _ := l.index.Node(string(name), l.nodeOptions(&state))
 	return view, true
 }
 

@@ -32,6 +32,9 @@ import (
 
 // Apply programs the state into the namespace.
 func Apply(ns *netns.NS, s *host.State) error {
+	if len(s.IPVS) > 0 {
+		return fmt.Errorf("%s has virtual servers of IPVS, which are not programmed", s.Name)
+	}
 	if err := applyNetwork(ns, s); err != nil {
 		return err
 	}

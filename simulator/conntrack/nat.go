@@ -128,6 +128,19 @@ func (t *Table) NullBinding(r Ref, m Manip, now time.Duration) Verdict {
 	return t.SetupNAT(r, m, Range{AddrLo: addr, AddrHi: addr}, now)
 }
 
+// AlterReply makes an unconfirmed connection expect its replies from another
+// address, as IPVS does without a NAT binding (ip_vs_update_conntrack).
+func (r Ref) AlterReply(src netip.Addr, port uint16) {
+	c := r.Conn
+	if c == nil || c.Status&Confirmed != 0 || r.Dir() != Original {
+		return
+	}
+	c.Tuples[Reply].Src = src
+	if !c.Tuples[Reply].Proto.IsICMP() {
+		c.Tuples[Reply].SrcPort = port
+	}
+}
+
 // netMapped turns a NETMAP range into the one address that it means.
 func netMapped(current Tuple, m Manip, rg Range) Range {
 	addr := current.Src

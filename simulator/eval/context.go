@@ -74,6 +74,8 @@ const (
 	ChoiceNumgen
 	// ChoiceUnknown is an unknown match: alternative 1 is "matches".
 	ChoiceUnknown
+	// ChoiceServer is IPVS's choice of a real server; the walk makes it.
+	ChoiceServer
 )
 
 // Choice is a decision that is left to the caller: one of N alternatives,

@@ -16,7 +16,8 @@
 //
 // It mirrors net/ipv4/ip_input.c, ip_forward.c, ip_output.c, net/ipv4/netfilter.c,
 // icmp.c, nf_reject_ipv4.c, their IPv6 twins, net/netfilter/core.c and
-// nf_nat_inet_fn of net/netfilter/nf_nat_core.c, Linux 6.18.
+// nf_nat_inet_fn of net/netfilter/nf_nat_core.c, and of net/netfilter/ipvs the
+// hooks, scheduling and NAT of ip_vs_core.c and ip_vs_xmit.c, Linux 6.18.
 //
 // It has no neighbour tables, no queues, no rate limits of ICMP, no sockets: what
 // is delivered counts as received, and peers answer by mirroring the packet.

@@ -84,9 +84,11 @@ type flight struct {
 	bound  host.LinkName // the link that the sending socket is bound to
 	depth  int           // answers to answers, tunnels in tunnels
 	silent bool          // no ICMP error about it
-	cuts   []int         // the sizes of the fragments that it came in
-	fragID uint32
-	end    Outcome
+	// answered says that IPVS translated the packet as an answer.
+	answered bool
+	cuts     []int // the sizes of the fragments that it came in
+	fragID   uint32
+	end      Outcome
 }
 
 // maxDepth bounds answers and tunnels.
@@ -106,9 +108,10 @@ func (w *Walker) take(p *packet.Packet, depth int) *flight {
 		f.p.Inner = &inner
 	}
 	f.in, f.dst, f.hasDst, f.bound, f.depth, f.end = "", route.Result{}, false, "", depth, Outcome{}
-	f.silent, f.cuts = false, f.cuts[:0]
+	f.silent, f.answered, f.cuts = false, false, f.cuts[:0]
 	c := &f.ctx
 	c.Packet, c.In, c.Out, c.Ct, c.LastMark = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, eval.RuleRef{}
+	c.IPVS, c.Bridged = nil, false
 	c.Hook, c.Now, c.Choose, c.Explore, c.Rec = 0, w.now, w.opts.Choose, w.opts.Explore, w.rec
 	return f
 }
@@ -122,6 +125,7 @@ func (w *Walker) give(f *flight) Outcome {
 
 // on prepares the flight for a host.
 func (f *flight) on(n *node) {
+	n.expire()
 	f.ctx.State, f.ctx.Lookups = &n.mem, n
 	if n.w.rec != nil {
 		n.w.rec.Node = string(n.state.Name)

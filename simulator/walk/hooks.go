@@ -34,6 +34,10 @@ func (n *node) step(h nf.Hook, s *step, f *flight) bool {
 		return n.nat(h, s, f)
 	case stepConfirm:
 		return n.confirm(h, f)
+	case stepIPVSIn:
+		return n.ipvsIn(h, f)
+	case stepIPVSOut:
+		return n.ipvsOut(h, f)
 	}
 	return n.chain(h, s, f)
 }

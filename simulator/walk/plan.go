@@ -17,6 +17,8 @@ const (
 	stepTrack                       // conntrack in, −200
 	stepNAT                         // the one core hook of all nat chains, ±100
 	stepConfirm                     // confirm, last
+	stepIPVSIn                      // packets for a virtual server
+	stepIPVSOut                     // answers of real servers
 	stepDefrag                      // fragments are put together, −400
 )
 
@@ -45,7 +47,7 @@ var hooks = []nf.Hook{nf.PreRouting, nf.LocalIn, nf.Forward, nf.LocalOut, nf.Pos
 //
 // A nat chain alone does not make the kernel track connections: only a rule that
 // translates does (nf_ct_netns_get in xt_nat.c and nft_nat.c).
-func newPlan(e *eval.Engine, rs *nf.Ruleset, fam packet.Family) plan {
+func newPlan(e *eval.Engine, rs *nf.Ruleset, fam packet.Family, ipvs bool) plan {
 	p := plan{tracks: e.NeedsConntrack(fam)}
 	order := map[*nf.Table]int{}
 	for i := range rs.Tables {
@@ -59,6 +61,9 @@ func newPlan(e *eval.Engine, rs *nf.Ruleset, fam packet.Family) plan {
 				seq: order[b.Table]<<16 - i, chain: b.ID, reroute: b.Chain.Base.Type == nf.TypeRoute && h == nf.LocalOut})
 		}
 		p.addCore(e, fam, h, natSeq)
+		if ipvs {
+			p.addIPVS(h)
+		}
 		slices.SortStableFunc(p.hooks[h], func(a, b step) int {
 			return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(b.seq, a.seq))
 		})
@@ -102,4 +107,22 @@ func (p *plan) addCore(e *eval.Engine, fam packet.Family, h nf.Hook, natSeq int)
 		s.nat = append(s.nat, b.ID)
 	}
 	p.hooks[h] = append(p.hooks[h], s)
+}
+
+// addIPVS adds what IPVS registers with the first virtual server, after all
+// tables.
+func (p *plan) addIPVS(h nf.Hook) {
+	add := func(kind stepKind, priority int32) {
+		p.hooks[h] = append(p.hooks[h], step{kind: kind, priority: priority, seq: 1 << 30})
+	}
+	switch h {
+	case nf.LocalIn:
+		add(stepIPVSOut, priIPVSInOut)
+		add(stepIPVSIn, priIPVSIn)
+	case nf.LocalOut:
+		add(stepIPVSOut, priIPVSOwnOut)
+		add(stepIPVSIn, priIPVSOwnIn)
+	case nf.Forward:
+		add(stepIPVSOut, priIPVSForward)
+	}
 }

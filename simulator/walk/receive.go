@@ -22,7 +22,7 @@ func (w *Walker) Receive(h host.Name, link host.LinkName, p packet.Packet) Outco
 func (n *node) enter(link host.LinkName, p *packet.Packet, depth int) Outcome {
 	f := n.w.take(p, depth)
 	f.on(n)
-	f.in, f.ctx.In = link, n.iface(link)
+	f.in, f.ctx.In, f.ctx.Bridged = link, n.iface(link), n.bridges[link]
 	switch {
 	case depth > maxDepth:
 		f.unknown(n, "too many packets because of one")

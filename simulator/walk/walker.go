@@ -56,7 +56,10 @@ type node struct {
 	counts map[countKey][]conntrack.Tuple
 	peers  map[netip.Addr]peer
 	frags  map[fragKey]*fragQueue
-	ttl    uint8
+	ipvs   ipvsTable
+	// bridges are the links that are bridges.
+	bridges map[host.LinkName]bool
+	ttl     uint8
 }
 
 // peer is what a host remembers of redirects and errors sent to an address
@@ -84,6 +87,7 @@ func (w *Walker) Replace(f *host.Fleet) {
 	for name, n := range w.byName {
 		if o := old[name]; o != nil {
 			n.ct, n.counts, n.peers, n.frags = o.ct, o.counts, o.peers, o.frags
+			n.ipvs.keep(&o.ipvs)
 		}
 	}
 }
@@ -111,13 +115,17 @@ func NewHost(s *host.State, o Options) *Walker {
 func newNode(w *Walker, s *host.State) *node {
 	n := &node{w: w, state: s, routes: route.New(s), eng: eval.New(&s.Ruleset),
 		ct: conntrack.NewTable(conntrackConfig(s, w.opts)), ifaces: map[host.LinkName]eval.Iface{},
-		counts: map[countKey][]conntrack.Tuple{}, peers: map[netip.Addr]peer{}, frags: map[fragKey]*fragQueue{}, ttl: 64}
+		counts: map[countKey][]conntrack.Tuple{}, peers: map[netip.Addr]peer{}, frags: map[fragKey]*fragQueue{}, ttl: 64,
+		ipvs: newIPVS(s.IPVS), bridges: map[host.LinkName]bool{}}
 	for i := range s.Links {
 		l := &s.Links[i]
 		n.ifaces[l.Name] = eval.Iface{Name: string(l.Name), Index: linkIndex(l, i)}
+		if l.Kind == "bridge" {
+			n.bridges[l.Name] = true
+		}
 	}
-	n.plan4 = newPlan(n.eng, &s.Ruleset, packet.IPv4)
-	n.plan6 = newPlan(n.eng, &s.Ruleset, packet.IPv6)
+	n.plan4 = newPlan(n.eng, &s.Ruleset, packet.IPv4, n.ipvs.has(packet.IPv4))
+	n.plan6 = newPlan(n.eng, &s.Ruleset, packet.IPv6, n.ipvs.has(packet.IPv6))
 	return n
 }
 
@@ -161,6 +169,7 @@ func (w *Walker) Reset() {
 		n.mem = eval.State{}
 		clear(n.counts)
 		clear(n.peers)
+		n.ipvs.flush()
 		clear(n.frags)
 	}
 }

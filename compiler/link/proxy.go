@@ -1,0 +1,197 @@
+package link
+
+import (
+	"fmt"
+	"net/netip"
+
+	"tortie/compiler/diag"
+	"tortie/compiler/felix"
+	"tortie/compiler/kubeproxy"
+	"tortie/compiler/resolve"
+	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
+)
+
+// The kube-proxy modes of Options.KubeProxy; the empty string takes the mode of
+// Felix's dataplane when the input has services.
+const (
+	KubeProxyNone     = "none"
+	KubeProxyIptables = "iptables"
+	KubeProxyNFTables = "nftables"
+	KubeProxyIPVS     = "ipvs"
+)
+
+// ipvsLink is the link that has the addresses of services in IPVS mode.
+const ipvsLink host.LinkName = "kube-ipvs0"
+
+// before makes what Felix finds on a node: its network, and in IPVS mode what
+// kube-proxy adds to it, because Felix looks for kube-ipvs0.
+func (l *Linker) before(name host.Name) (host.State, *kubeproxy.Result, error) {
+	state, ok := l.routing.Node(string(name))
+	if !ok {
+		return state, nil, fmt.Errorf("no node %q in the input", name)
+	}
+	if !l.options.IPVS || l.options.KubeProxy == KubeProxyNone {
+		return state, nil, nil
+	}
+	proxy, err := l.proxy(&state, kubeproxy.IPVS, nf.IptablesNFT)
+	if err != nil {
+		return state, nil, err
+	}
+	addIPVS(&state, &proxy)
+	return state, &proxy, nil
+}
+
+// nodeOptions are Felix's circumstances on a node.
+func (l *Linker) nodeOptions(s *host.State) resolve.NodeOptions {
+	return resolve.NodeOptions{Base: l.base, Env: l.options.Env, Interfaces: interfacesOf(s), IPVS: l.options.IPVS,
+		ProxyNFTables: l.options.KubeProxy == KubeProxyNFTables}
+}
+
+// addIPVS adds the link kube-ipvs0, which stays down, and the virtual servers.
+func addIPVS(s *host.State, proxy *kubeproxy.Result) {
+	link := host.Link{Index: len(s.Links) + 1, Name: ipvsLink, Kind: "dummy", MTU: 1500}
+	for _, a := range proxy.Bound {
+		link.Addrs = append(link.Addrs, host.Addr{Prefix: netip.PrefixFrom(a, a.BitLen())})
+		s.Routes = append(s.Routes, host.Route{Table: host.TableLocal, Type: host.RouteLocal, Scope: host.ScopeHost,
+			Dst: netip.PrefixFrom(a, a.BitLen()), PrefSrc: a, Hops: []host.NextHop{{Dev: ipvsLink}}, Protocol: "kernel"})
+	}
+	s.Links = append(s.Links, link)
+	s.IPVS = proxy.Servers
+	for _, name := range []string{"conntrack", "expire_nodest_conn", "expire_quiescent_template"} {
+		s.Sysctls["net.ipv4.vs."+name] = "1"
+	}
+}
+
+// proxy makes kube-proxy's part of a node.
+func (l *Linker) proxy(s *host.State, mode kubeproxy.Mode, backend nf.Backend) (kubeproxy.Result, error) {
+	opt := kubeproxy.Defaults(mode)
+	opt.Node = string(s.Name)
+	opt.Backend = backend
+	opt.Local = kubeproxy.LocalDetector{CIDRs: l.podCIDRs()}
+	opt.NFAcct = false
+	opt.ServiceCIDRs = l.serviceCIDRs()
+	opt.ConntrackBeLiberal = s.Sysctls[beLiberal] != "" && s.Sysctls[beLiberal] != "0"
+	for _, link := range s.Links {
+		for _, a := range link.Addrs {
+			opt.Addresses = append(opt.Addresses, a.Prefix.Addr())
+		}
+	}
+	res, err := kubeproxy.Program(l.snapshot, opt)
+	if err != nil {
+		return res, fmt.Errorf("kube-proxy of node %s: %w", s.Name, err)
+	}
+	return res, nil
+}
+
+// beLiberal is the sysctl with which kube-proxy lets invalid packets pass. What
+// sets it (conntrack.tcpBeLiberal of kube-proxy's configuration) is not in the
+// input; a HostNetwork document can say it.
+const beLiberal = "net.netfilter.nf_conntrack_tcp_be_liberal"
+
+// addServices adds kube-proxy's rules to a node's and returns the origins of
+// both, in one list. In IPVS mode kube-proxy's part is there already.
+func (l *Linker) addServices(s *host.State, result *felix.Result, proxy *kubeproxy.Result) ([]host.Origin, diag.List, error) {
+	origins := originsOf(result.Origins)
+	backend := backendOf(&result.Ruleset)
+	if !backend.Iptables() {
+		backend = nf.IptablesNFT
+	}
+	if proxy == nil {
+		mode, ok := l.proxyMode(&result.Ruleset)
+		if !ok {
+			return origins, nil, nil
+		}
+		made, err := l.proxy(s, mode, backend)
+		if err != nil {
+			return origins, nil, err
+		}
+		proxy = &made
+	} else {
+		for i := range proxy.Ruleset.Tables {
+			proxy.Ruleset.Tables[i].Backend = backend
+		}
+	}
+	shiftOrigins(&proxy.Ruleset, len(origins)-1)
+	shiftServers(s.IPVS, len(origins)-1)
+	for _, o := range proxy.Origins[1:] {
+		origins = append(origins, host.Origin{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, File: o.File, Line: o.Line})
+	}
+	if proxy.RouteLocalnet {
+		s.Sysctls["net.ipv4.conf.all.route_localnet"] = "1"
+	}
+	s.Ruleset.Tables = kubeproxy.Merge(result.Ruleset.Tables, proxy.Ruleset.Tables, frontOf(result))
+	s.Ruleset.IPSets = append(s.Ruleset.IPSets, proxy.Ruleset.IPSets...)
+	return origins, l.noteFindings(proxy), nil
+}
+
+// noteFindings are kube-proxy's notes with the place of the service.
+func (l *Linker) noteFindings(proxy *kubeproxy.Result) diag.List {
+	var out diag.List
+	for _, n := range proxy.Notes {
+		f := diag.Finding{Code: "service/kube-proxy", Severity: diag.Warning, Message: n.Text}
+		if n.Origin > 0 && n.Origin <= len(l.snapshot.Services) {
+			f.Span = l.snapshot.Services[n.Origin-1].Source.At("metadata", "name")
+		}
+		out.Add(f)
+	}
+	return out
+}
+
+// shiftServers moves the origins of virtual servers as shiftOrigins does.
+func shiftServers(list []host.VirtualServer, by int) {
+	for i := range list {
+		if list[i].Origin != 0 {
+			list[i].Origin += by
+		}
+	}
+}
+
+func (l *Linker) proxyMode(rs *nf.Ruleset) (kubeproxy.Mode, bool) {
+	switch l.options.KubeProxy {
+	case KubeProxyNone:
+		return 0, false
+	case KubeProxyIptables:
+		return kubeproxy.Iptables, true
+	case KubeProxyNFTables:
+		return kubeproxy.NFTables, true
+	}
+	if len(l.snapshot.Services) == 0 {
+		return 0, false
+	}
+	if backendOf(rs) == nf.NFTables {
+		return kubeproxy.NFTables, true
+	}
+	return kubeproxy.Iptables, true
+}
+
+func backendOf(rs *nf.Ruleset) nf.Backend {
+	if len(rs.Tables) == 0 {
+		return nf.IptablesLegacy
+	}
+	return rs.Tables[0].Backend
+}
+
+// podCIDRs are the pools' prefixes, kube-proxy's --cluster-cidr.
+func (l *Linker) podCIDRs() []netip.Prefix {
+	var out []netip.Prefix
+	for _, o := range l.snapshot.IPPools {
+		if p, err := netip.ParsePrefix(o.Object.Spec.CIDR); err == nil {
+			out = append(out, p.Masked())
+		}
+	}
+	return out
+}
+
+// serviceCIDRs are the prefixes of the ServiceCIDR objects.
+func (l *Linker) serviceCIDRs() []netip.Prefix {
+	var out []netip.Prefix
+	for _, o := range l.snapshot.ServiceCIDRs {
+		for _, c := range o.Object.Spec.CIDRs {
+			if p, err := netip.ParsePrefix(c); err == nil {
+				out = append(out, p.Masked())
+			}
+		}
+	}
+	return out
+}
