@@ -23,6 +23,8 @@ type ipvs struct {
 	own     map[netip.Addr]bool
 	// noNode are the load balancer ports that the node itself must not use.
 	noNode []serverKey
+	// taken are the virtual servers so far.
+	taken map[serverKey]bool
 }
 
 // serverKey names a virtual server.
@@ -45,7 +47,7 @@ type ipvsParts struct {
 // pkg/proxy/ipvs/proxier.go does.
 func ipvsMode(in *input) ipvsParts {
 	b := &ipvs{ipt: &ipt{input: in}, sets: map[nf.SetName]*nf.Set{}, seen: map[nf.SetName]map[string]bool{},
-		bound: map[netip.Addr]bool{}, own: map[netip.Addr]bool{}}
+		bound: map[netip.Addr]bool{}, own: map[netip.Addr]bool{}, taken: map[serverKey]bool{}}
 	for _, t := range []**iptTable{&b.mangle, &b.nat, &b.filter} {
 		*t = &iptTable{chains: map[nf.ChainName][]nf.Rule{}}
 	}
@@ -168,8 +170,15 @@ func (b *ipvs) nodePort(s *service) {
 }
 
 // server makes a virtual server. With the policy Local it has the local
-// endpoints, and those of the cluster when there are none (syncEndpoint).
+// endpoints, and those of the cluster when there are none (syncEndpoint). Of two
+// services with one address and port the first counts; in kube-proxy it is the
+// one that it comes to last.
 func (b *ipvs) server(s *service, a netip.Addr, port uint16, bind, local bool) {
+	key := serverKey{addr: a, port: port, proto: s.proto}
+	if b.taken[key] {
+		return
+	}
+	b.taken[key] = true
 	v := host.VirtualServer{Addr: a, Port: port, Proto: s.proto, Scheduler: b.Scheduler, Origin: s.origin}
 	if v.Scheduler == "" {
 		v.Scheduler = "rr"

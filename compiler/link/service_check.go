@@ -54,7 +54,9 @@ func (c *serviceCheck) ports() {
 		p := &spec.Ports[i]
 		port(p.Port, 1, "spec", "ports", i, "port")
 		port(p.NodePort, 0, "spec", "ports", i, "nodePort")
-		port(p.TargetPort.IntVal, 0, "spec", "ports", i, "targetPort")
+		if p.TargetPort.IntVal != p.Port { // what is not given is the port again
+			port(p.TargetPort.IntVal, 0, "spec", "ports", i, "targetPort")
+		}
 	}
 	port(spec.HealthCheckNodePort, 0, "spec", "healthCheckNodePort")
 	if a := spec.SessionAffinityConfig; a != nil && a.ClientIP != nil && a.ClientIP.TimeoutSeconds != nil {

@@ -1,0 +1,110 @@
+package link
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"tortie/compiler/cluster"
+	"tortie/dataplane/host"
+)
+
+const oddServices = `apiVersion: v1
+kind: Node
+metadata: {name: n1, annotations: {projectcalico.org/IPv4Address: 192.0.2.1/24}}
+---
+apiVersion: networking.k8s.io/v1
+kind: ServiceCIDR
+metadata: {name: kubernetes}
+spec: {cidrs: [10.96.0.0/16]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: odd, namespace: shop}
+spec:
+  clusterIP: 10.96.0.300
+  externalIPs: [198.51.100.1, edge]
+  loadBalancerSourceRanges: [10.0.0.0/33]
+  ports:
+  - {name: a, port: 65616}
+  - {name: b, port: 80, nodePort: -1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: one, namespace: shop}
+spec: {clusterIP: 10.96.0.5, ports: [{port: 80}, {name: wrapped, port: 65616}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: two, namespace: shop}
+spec: {clusterIP: 10.96.0.5, ports: [{port: 80}]}
+`
+
+func oddLinker(t *testing.T, opt Options) (*Linker, []string) {
+	t.Helper()
+	s, findings := cluster.Read([]cluster.File{{Name: "odd.yaml", Data: []byte(oddServices)}}, cluster.Options{})
+	l, more := New(s, opt)
+	var texts []string
+	for _, f := range append(findings, more...) {
+		texts = append(texts, f.Span.String()+" "+f.Code+" "+f.Message)
+	}
+	return l, texts
+}
+
+func TestServices_MalformedAreFindings(t *testing.T) {
+	_, got := oddLinker(t, Options{})
+	for _, want := range []string{
+		`odd.yaml:14:3 service/address "10.96.0.300" is no IP address: left out`,
+		`odd.yaml:15:31 service/address "edge" is no IP address: left out`,
+		`odd.yaml:16:30 service/range "10.0.0.0/33" is no range of addresses: left out`,
+		`odd.yaml:18:15 service/port port 65616 is not between 1 and 65535: left out`,
+		`odd.yaml:19:25 service/port port -1 is not between 1 and 65535: left out`,
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no finding %q in\n%s", want, strings.Join(got, "\n"))
+		}
+	}
+}
+
+// What kube-proxy leaves to chance is said once, at the service; a port that
+// would wrap around to 80 makes no second service on 80.
+func TestServices_NotesAreFindings(t *testing.T) {
+	l, _ := oddLinker(t, Options{KubeProxy: KubeProxyIPVS})
+	f, findings, err := l.Fleet(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, d := range findings {
+		if d.Code == "service/kube-proxy" && strings.Contains(d.Message, "shop/one and shop/two share 10.96.0.5:80/tcp") && d.Span.Start.Line == 28 {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d findings about the shared address: %+v", n, findings)
+	}
+	if got := len(f.Hosts[0].IPVS); got != 1 {
+		t.Errorf("%d virtual servers, want one on port 80", got)
+	}
+	if l := f.Hosts[0].FindLink("kube-ipvs0"); l == nil || len(l.Addrs) != 1 {
+		t.Errorf("kube-ipvs0 is %+v", l)
+	}
+}
+
+func TestServices_ServiceCIDRsAreRefused(t *testing.T) {
+	l, _ := oddLinker(t, Options{NFTables: true})
+	state, _, _, err := l.Node(host.Name("n1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range state.Ruleset.Tables {
+		if table.Name == "kube-proxy" && table.FindChain("cluster-ips-check") != nil {
+			for _, r := range table.FindChain("cluster-ips-check").Rules {
+				if len(r.Body) > 1 {
+					return
+				}
+			}
+		}
+	}
+	t.Error("no rule for addresses of the service range without a service")
+}
