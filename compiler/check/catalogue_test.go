@@ -47,6 +47,6 @@ func TestCatalogue_CodesAreUnique(t *testing.T) {
 var withoutExample = map[string]bool{
 	"yaml/boolean-word": true, "yaml/key": true, "yaml/merge": true, "yaml/alias-loop": true, "yaml/no-separator": true,
 	"yaml/too-large": true, "cluster/namespace-made-up": true, "cluster/pods-made-up": true, "cluster/nothing-staged": true, "cluster/service-addresses-made-up": true, "cluster/bad-template": true,
-	"calico/stored-without-types": true, "calico/bad-selector": true, "calico/bad-cidr": true, "calico/bad-endpoint": true,
+	"calico/stored-without-types": true, "calico/invalid-object": true, "calico/bad-cidr": true, "calico/bad-endpoint": true,
 	"calico/bad-qos": true, "calico/not-enforced": true, "calico/unconvertible-pod": true, "calico/unconvertible-rule": true,
 }

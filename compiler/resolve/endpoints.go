@@ -23,12 +23,7 @@ func (n *nodeResolver) match(l *labelled) []matched {
 	for i := range n.index.tiers {
 		m := matched{tier: &n.index.tiers[i]}
 		for _, p := range m.tier.policies {
-			c := n.index.selectors.get(p.Value.Selector)
-			if c == nil {
-				n.badSelector(p)
-				continue
-			}
-			if c.eval(l) {
+			if n.index.selectors.get(p.Value.Selector).eval(l) {
 				m.policies = append(m.policies, p)
 				n.activate(p.Value.ID)
 			}
@@ -45,20 +40,6 @@ func (n *nodeResolver) activate(id calico.PolicyID) {
 		n.active = map[calico.PolicyID]bool{}
 	}
 	n.active[id] = true
-}
-
-func (n *nodeResolver) badSelector(p *sourcedPolicy) {
-	f := diag.Finding{
-		Code: "calico/bad-selector", Severity: diag.Error, Span: p.Source.Span(),
-		Message: "the selector of " + p.Value.ID.Kind + " " + p.Value.ID.Name + " cannot be read: " + p.Value.Selector,
-		Hint:    "Felix ignores the whole policy",
-	}
-	for _, have := range n.findings {
-		if have.Message == f.Message {
-			return
-		}
-	}
-	n.findings.Add(f)
 }
 
 // stage picks out the policies of one of the four kinds of tier list.
@@ -231,17 +212,13 @@ func (n *nodeResolver) want(profiles []string) {
 // policies lists the active policies, staged ones included, and those with the
 // performance hint.
 func (n *nodeResolver) policies() {
-	for i := range n.index.model.Policies {
-		src := &n.index.model.Policies[i]
+	for _, src := range n.index.policies {
 		p := &src.Value
 		used := n.active[p.ID]
 		if !used && !p.NeededEverywhere {
 			continue
 		}
 		c := n.index.selectors.get(p.Selector)
-		if c == nil {
-			continue
-		}
 		n.view.Policies = append(n.view.Policies, Policy{
 			ID: PolicyID(p.ID), Tier: tierOf(*p), Selector: c.text,
 			Inbound:   n.scanner.scan(src.Source, "ingress", p.Ingress),

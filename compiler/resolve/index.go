@@ -21,9 +21,12 @@ type Index struct {
 	labels    *labelIndex
 	items     []item
 	tiers     []orderedTier
+	policies  []*sourcedPolicy
 	selectors *selectors
 	slices    map[string][]*discoveryv1.EndpointSlice
 	profiles  map[string]*cluster.Sourced[calico.Profile]
+	// findings are about policies and profiles that Felix takes as missing.
+	findings diag.List
 }
 
 // New prepares a cluster.
@@ -31,7 +34,6 @@ func New(s *cluster.Snapshot, m *cluster.Model) *Index {
 	x := &Index{
 		snapshot: s, model: m,
 		labels:    newLabelIndex(m.Profiles),
-		tiers:     orderTiers(m.Tiers, m.Policies),
 		selectors: &selectors{byText: map[string]*compiled{}},
 		slices:    map[string][]*discoveryv1.EndpointSlice{},
 		profiles:  map[string]*cluster.Sourced[calico.Profile]{},
@@ -44,9 +46,27 @@ func New(s *cluster.Snapshot, m *cluster.Model) *Index {
 		}
 	}
 	for i := range m.Profiles {
-		x.profiles[m.Profiles[i].Value.Name] = &m.Profiles[i]
+		p := &m.Profiles[i]
+		if why := x.selectors.rulesFlaw(p.Value.Ingress, p.Value.Egress); why != "" {
+			x.invalid(p.Source, "Profile "+p.Value.Name+": "+why, "Felix denies what the profile would decide")
+			continue
+		}
+		x.profiles[p.Value.Name] = p
 	}
+	for i := range m.Policies {
+		p := &m.Policies[i]
+		if why := x.selectors.flaw(&p.Value); why != "" {
+			x.invalid(p.Source, p.Value.ID.Kind+" "+p.Value.ID.Name+": "+why, "Felix ignores the whole policy")
+			continue
+		}
+		x.policies = append(x.policies, p)
+	}
+	x.tiers = orderTiers(m.Tiers, x.policies)
 	return x
+}
+
+func (x *Index) invalid(src cluster.Source, message, hint string) {
+	x.findings.Add(diag.Finding{Code: "calico/invalid-object", Severity: diag.Error, Span: src.Span(), Message: message, Hint: hint})
 }
 
 // NodeOptions say what the cluster's objects do not: settings that hold where no
@@ -66,6 +86,7 @@ type NodeOptions struct {
 func (x *Index) Node(name string, opt NodeOptions) (*View, diag.List) {
 	n := &nodeResolver{index: x, name: name, scanner: &scanner{selectors: x.selectors, sets: map[string]*setSpec{}}}
 	n.view = &View{Hostname: name, Interfaces: opt.Interfaces}
+	n.findings = append(n.findings, x.findings...)
 	n.settings(opt)
 	n.workloads()
 	n.hosts()

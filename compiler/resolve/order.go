@@ -30,7 +30,7 @@ const appliedTierOrder = 1_000_000
 // (v3.32) does: known tiers first, by order, a missing order last, then by name;
 // policies by order, a missing order last, then by "name/namespace/kind". A tier
 // that policies name and nobody defined comes last and denies.
-func orderTiers(tiers []cluster.Sourced[calico.Tier], policies []sourcedPolicy) []orderedTier {
+func orderTiers(tiers []cluster.Sourced[calico.Tier], policies []*sourcedPolicy) []orderedTier {
 	byName := map[string]*orderedTier{}
 	for _, t := range tiers {
 		action := Deny
@@ -43,8 +43,7 @@ func orderTiers(tiers []cluster.Sourced[calico.Tier], policies []sourcedPolicy) 
 		}
 		byName[t.Value.Name] = &orderedTier{name: t.Value.Name, defaultAction: action, order: order, known: true}
 	}
-	for i := range policies {
-		p := &policies[i]
+	for _, p := range policies {
 		name := tierOf(p.Value)
 		t := byName[name]
 		if t == nil {
