@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tortie/compiler/diag"
+	"tortie/compiler/yamlpos"
 )
 
 var (
@@ -125,7 +126,7 @@ func (o on) bgpFilter() {
 			if (cidr == "") != (op == "") {
 				o.report("bgp/filter", at, "give both cidr and matchOperator, or neither", "%s has only one of cidr and matchOperator", dotted(at))
 			}
-			if cidr == "" && n.Get("prefixLength") != nil {
+			if cidr == "" && o.node(at.add("prefixLength")) != nil {
 				o.report("bgp/filter", at.add("prefixLength"), "add cidr and matchOperator", "prefixLength without cidr")
 			}
 			o.filterOperations(n.Str("action"), at.add("operations"))
@@ -139,8 +140,14 @@ func (o on) filterOperations(action string, at path) {
 		o.report("bgp/filter", at, "operations are for action Accept", "operations in a rule with action %s", orNone(action))
 	}
 	for i, op := range ops {
-		if len(op.Fields) != 1 {
-			o.report("bgp/filter", at.add(i), "make a list item of each", "%s has %d operations; there is one in each item", dotted(at.add(i)), len(op.Fields))
+		given := 0
+		for _, f := range op.Fields {
+			if f.Value.Kind != yamlpos.Null {
+				given++
+			}
+		}
+		if given != 1 {
+			o.report("bgp/filter", at.add(i), "make a list item of each", "%s has %d operations; there is one in each item", dotted(at.add(i)), given)
 		}
 	}
 }

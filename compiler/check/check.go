@@ -20,9 +20,11 @@ import (
 	"tortie/compiler/yamlpos"
 )
 
-// Options say what to check. ErrorsOnly leaves out all warnings.
+// Options say what to check. ErrorsOnly leaves out all warnings; Lenient makes
+// unknown fields warnings.
 type Options struct {
 	ErrorsOnly bool
+	Lenient    bool
 }
 
 // Run checks every object of the snapshot. The findings are sorted.
@@ -30,7 +32,7 @@ func Run(s *cluster.Snapshot, opt Options) diag.List {
 	if s == nil {
 		return nil
 	}
-	r := &run{snap: s}
+	r := &run{snap: s, lenient: opt.Lenient}
 	for _, sub := range subjects(s) {
 		r.object(r.on(sub))
 	}
@@ -44,8 +46,9 @@ func Run(s *cluster.Snapshot, opt Options) diag.List {
 }
 
 type run struct {
-	snap *cluster.Snapshot
-	out  diag.List
+	snap    *cluster.Snapshot
+	lenient bool
+	out     diag.List
 }
 
 // object is one object of any kind with its place.
@@ -94,7 +97,8 @@ func (r *run) on(o object) on { return on{r: r, object: o} }
 // on is an object being checked.
 type on struct {
 	object
-	r *run
+	r    *run
+	soft string // if not empty, the code under which errors become warnings
 }
 
 // path is a place in an object: field names and list indices.
@@ -102,8 +106,15 @@ type path []any
 
 func (p path) add(more ...any) path { return append(slices.Clip(p), more...) }
 
-// node returns the node at a path, or nil.
-func (o on) node(p path) *yamlpos.Node { return o.src.Node.Lookup(p...) }
+// node returns the node at a path, nil if there is none or it is null, which the
+// API server takes for a field left out.
+func (o on) node(p path) *yamlpos.Node {
+	n := o.src.Node.Lookup(p...)
+	if n == nil || n.Kind == yamlpos.Null {
+		return nil
+	}
+	return n
+}
 
 // value returns the place of the value at a path, else of the nearest parent.
 func (o on) value(p path) diag.Span {
@@ -127,6 +138,9 @@ func (o on) report(code string, p path, hint, format string, args ...any) {
 }
 
 func (o on) reportAt(code string, at diag.Span, hint, format string, args ...any) {
+	if o.soft != "" && severityOf(code) == diag.Error {
+		code = o.soft
+	}
 	o.r.out.Add(diag.Finding{
 		Code: code, Severity: severityOf(code), Span: at, Hint: hint,
 		Message: fmt.Sprintf(format, args...),

@@ -2,11 +2,15 @@ package check
 
 import (
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"tortie/compiler/diag"
+	"tortie/compiler/selector"
 )
+
+var healthName = regexp.MustCompile(`^[a-zA-Z0-9_ -]+$`)
 
 // felix checks what the schema and the tags of a FelixConfiguration leave open.
 func (o on) felix() {
@@ -22,10 +26,15 @@ func (o on) felix() {
 		if name == "default" || strings.HasPrefix(name, "node.") {
 			o.reportAt("felix/node-selector", o.src.At(sel...), "leave it out, or give the object another name", "nodeSelector in FelixConfiguration %s", name)
 		}
-		o.selectorText(sel)
+		if _, err := selector.Parse(o.text(sel)); err != nil {
+			o.report("felix/node-selector-syntax", sel, "write a selector of node labels, as role == 'edge'", "%s: %q is not a selector", dotted(sel), o.text(sel))
+		}
 	}
 	for i := range items(o.node(spec.add("healthTimeoutOverrides"))) {
 		at := spec.add("healthTimeoutOverrides", i)
+		if name := at.add("name"); !healthName.MatchString(o.text(name)) {
+			o.report("felix/field", name, "use letters, digits, '_', '-' and spaces", "%s: %q cannot be a name", dotted(name), o.text(name))
+		}
 		if strings.HasPrefix(o.text(at.add("timeout")), "-") {
 			o.report("felix/field", at.add("timeout"), "give a duration that is not negative", "%s is negative", dotted(at.add("timeout")))
 		}
@@ -139,6 +148,11 @@ var felixDocs = []Entry{
 		Code: "felix/node-selector", Severity: diag.Error, Title: "A nodeSelector where the name already says the node",
 		Text: "FelixConfiguration default is for all nodes and node.NAME for one; only objects of other names have a nodeSelector.", Fix: "Leave it out or rename the object.",
 		Example: felixExample("  nodeSelector: all()\n"),
+	},
+	{
+		Code: "felix/node-selector-syntax", Severity: diag.Warning, Title: "A nodeSelector that cannot be read",
+		Text: "The API server and Calico's validator accept any text here; no node is selected by one that is not a selector.", Fix: "Correct it.",
+		Example: "apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata:\n  name: edge\nspec:\n  nodeSelector: role = edge\n",
 	},
 	{
 		Code: "felix/node-ports", Severity: diag.Error, Title: "Node port ranges that cannot be",

@@ -51,13 +51,15 @@ func (o on) objectName() {
 		form, hint = policyName, "use lower case letters, digits and '-', with at most one dot (after the tier)"
 	}
 	switch {
-	case name == "" || o.looseName():
+	case o.looseName():
+	case name == "":
+		o.report("cluster/no-name", at, "give it a name", "%s without metadata.name", o.src.Kind)
 	case len(name) > longest:
 		o.report("meta/name", at, "shorten it", "the name has %d characters; at most %d are possible", len(name), longest)
 	case !form.MatchString(name):
 		o.report("meta/name", at, hint, "%q cannot be the name of a %s", name, o.src.Kind)
 	}
-	if ns := path(path{"metadata", "namespace"}); o.text(ns) != "" && !simpleName.MatchString(o.text(ns)) {
+	if ns := (path{"metadata", "namespace"}); o.text(ns) != "" && o.meta.GetNamespace() != "" && !simpleName.MatchString(o.text(ns)) {
 		o.report("meta/name", ns, "use lower case letters, digits and '-'", "%q cannot be the name of a namespace", o.text(ns))
 	}
 }

@@ -32,11 +32,12 @@ func (r *run) other(src cluster.Source) {
 	}
 }
 
-// nodeMeta is the metadata of an object that was not decoded.
+// nodeMeta is the metadata of an object that was not decoded; none of those is in
+// a namespace.
 type nodeMeta struct{ n *yamlpos.Node }
 
 func (m nodeMeta) GetName() string                   { return m.n.Get("metadata").Str("name") }
-func (m nodeMeta) GetNamespace() string              { return m.n.Get("metadata").Str("namespace") }
+func (m nodeMeta) GetNamespace() string              { return "" }
 func (m nodeMeta) GetLabels() map[string]string      { return nil }
 func (m nodeMeta) GetAnnotations() map[string]string { return nil }
 

@@ -130,8 +130,8 @@ var poolDocs = []Entry{
 		Example: poolExample("  cidr: 10.1.2.0/28\n"),
 	},
 	{
-		Code: "pool/block-size", Severity: diag.Error, Title: "A block size that cannot be",
-		Text: "blockSize is a prefix length from 20 to 32, for IPv6 from 116 to 128.", Fix: "Choose one in that range, or leave the field out.",
+		Code: "pool/block-size", Severity: diag.Warning, Title: "A block size that cannot be",
+		Text: "blockSize is a prefix length from 20 to 32, for IPv6 from 116 to 128. The API server takes others; calicoctl does not, and no address can be given out.", Fix: "Choose one in that range, or leave the field out.",
 		Example: poolExample("  cidr: 10.0.0.0/8\n  blockSize: 16\n"),
 	},
 	{

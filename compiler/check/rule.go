@@ -191,6 +191,9 @@ func (o on) ruleNets(p path) {
 }
 
 func (o on) netWithoutPrefix(text string, at path) {
+	if text == "" {
+		o.report("value/net", at, netHint(text), "%s is empty", dotted(at))
+	}
 	if ip := net.ParseIP(text); ip != nil {
 		bits := "/32"
 		if ip.To4() == nil {

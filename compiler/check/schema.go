@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"tortie/compiler/yamlpos"
@@ -33,6 +34,8 @@ var macros = map[string][]string{
 	"FILTER":  {"spec.importV4[]", "spec.exportV4[]", "spec.importV6[]", "spec.exportV6[]"},
 	"FILTER4": {"spec.importV4[]", "spec.exportV4[]"},
 	"FILTER6": {"spec.importV6[]", "spec.exportV6[]"},
+	"PEER":    {"spec.ingress[].from[]", "spec.egress[].to[]"},
+	"PODS":    {"spec.podSelector", "spec.ingress[].from[].podSelector", "spec.ingress[].from[].namespaceSelector", "spec.egress[].to[].podSelector", "spec.egress[].to[].namespaceSelector"},
 }
 
 const policyKinds = "GlobalNetworkPolicy,NetworkPolicy,StagedGlobalNetworkPolicy,StagedNetworkPolicy"
@@ -81,8 +84,24 @@ func readConstraint(line string) []constraint {
 
 // schema checks an object against the constraints of its kind.
 func (o on) schema() {
+	o.nulls(o.node(path{"spec"}), path{"spec"})
 	for _, c := range schemas[o.src.Kind] {
 		o.constraint(c, o.src.Node, nil, c.path)
+	}
+}
+
+// nulls reports items of lists that are null; the API server leaves null fields
+// out, but not items.
+func (o on) nulls(n *yamlpos.Node, at path) {
+	for i, item := range items(n) {
+		if item.Kind == yamlpos.Null {
+			o.reportAt("yaml/wrong-type", o.src.At(at.add(i)...), "remove the item, or fill it in", "%s is null", dotted(at.add(i)))
+			continue
+		}
+		o.nulls(item, at.add(i))
+	}
+	for _, f := range fields(n) {
+		o.nulls(f.Value, at.add(f.Key))
 	}
 }
 
@@ -107,12 +126,27 @@ func (o on) satisfy(c constraint, n *yamlpos.Node, at path) {
 		if !slices.Contains(c.args, n.Text) {
 			o.report("value/not-one-of", at, oneOfHint(n.Text, c.args), "%s: %q is not a value of this field", dotted(at), n.Text)
 		}
+	case "string":
+		if n.Kind != yamlpos.String {
+			o.report("yaml/wrong-type", at, "write a text", "%s: expected a string, found a %s", dotted(at), n.Kind)
+		}
+	case "duration":
+		if _, err := time.ParseDuration(n.Text); err != nil {
+			o.report("yaml/bad-value", at, "write a duration, as 90s or 1m30s", "%s: %q is not a duration", dotted(at), n.Text)
+		}
 	case "pattern":
 		if !c.pattern.MatchString(n.Text) {
 			o.report("value/pattern", at, patternHint(c.pattern.String()), "%s: %q does not have the form of this field", dotted(at), n.Text)
 		}
 	case "range":
 		o.inRange(n, at, c.args)
+	case "integer":
+		if n.Kind != yamlpos.Int {
+			o.report("yaml/wrong-type", at, "give a number "+rangeWords(c.args), "%s: expected an integer, found %q", dotted(at), n.Text)
+		}
+		o.inRange(n, at, c.args)
+	case "dscp":
+		o.dscp(n, at)
 	case "length":
 		o.size("value/length", at, utf8.RuneCountInString(n.Text), c.args, "characters")
 	case "items":
@@ -120,7 +154,7 @@ func (o on) satisfy(c constraint, n *yamlpos.Node, at path) {
 	case "set":
 		o.distinct(n, at)
 	case "cidr":
-		if _, _, err := net.ParseCIDR(n.Text); n.Text != "" && err != nil {
+		if _, _, err := net.ParseCIDR(n.Text); err != nil {
 			o.report("value/net", at, netHint(n.Text), "%s: %q is not a network", dotted(at), n.Text)
 		}
 	case "required":
@@ -133,7 +167,7 @@ func (o on) required(n *yamlpos.Node, at path, fields []string) {
 		return
 	}
 	for _, f := range fields {
-		if n.Get(f) == nil {
+		if v := n.Get(f); v == nil || v.Kind == yamlpos.Null {
 			o.report("value/missing", at, "add "+f, "%s has no %s", dotted(at), f)
 		}
 	}
@@ -165,6 +199,14 @@ func (o on) size(code string, at path, n int, args []string, what string) {
 	}
 }
 
+// dscp asks for a number of 8 bits or a text, as the type of DSCP values does.
+func (o on) dscp(n *yamlpos.Node, at path) {
+	_, err := strconv.ParseUint(n.Text, 10, 8)
+	if n.Kind != yamlpos.String && (n.Kind != yamlpos.Int || err != nil) {
+		o.report("yaml/bad-value", at, "give a number from 0 to 63, or a name as EF", "%s: %q is not a value of DSCP", dotted(at), n.Text)
+	}
+}
+
 // distinct asks that no item of a list comes twice.
 func (o on) distinct(n *yamlpos.Node, at path) {
 	seen := map[string]bool{}
@@ -178,6 +220,8 @@ func (o on) distinct(n *yamlpos.Node, at path) {
 
 func rangeWords(args []string) string {
 	switch {
+	case len(args) != 2:
+		return "that fits"
 	case args[1] == "-":
 		return "from " + args[0] + " up"
 	case args[0] == "-":

@@ -73,9 +73,7 @@ func (o on) tag(verb string, n *yamlpos.Node, at path) {
 	case "oneof":
 		o.oneOf(text, strings.Fields(arg), n, at)
 	case "required":
-		if isZero(n) {
-			o.report("value/missing", at, "give it a value", "%s is required", dotted(at))
-		}
+		o.report("value/missing", at, "give it a value", "%s is required", dotted(at))
 	case "unique":
 		o.distinct(n, at)
 	case "gt", "gte", "lt", "lte":
@@ -219,6 +217,10 @@ func (o on) selectorText(at path) {
 // network checks a network or an address; strict asks that no bits below the
 // prefix are set.
 func (o on) network(text string, at path, verb string, strict bool) {
+	if text == "" && o.node(at) != nil {
+		o.report("odd/empty-network", at, "remove it", "%s is empty", dotted(at))
+		return
+	}
 	prefix, host, err := parseNet(text)
 	if err != nil {
 		o.report("value/net", at, netHint(text), "%s: %q is not a network", dotted(at), text)
@@ -248,7 +250,10 @@ func parseNet(text string) (prefix netip.Prefix, host netip.Addr, err error) {
 	}
 	host, _ = netip.AddrFromSlice(ip)
 	base, _ := netip.AddrFromSlice(n.IP)
-	ones, _ := n.Mask.Size()
+	ones, bits := n.Mask.Size()
+	if base.Is4In6() && ones >= 96 {
+		return netip.PrefixFrom(base.Unmap(), ones-bits+32), host.Unmap(), nil
+	}
 	return netip.PrefixFrom(base, ones), host.Unmap(), nil
 }
 

@@ -40,6 +40,12 @@ var warningDocs = []Entry{
 		Example: "apiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata:\n  name: example\nspec:\n  priority: 5\n  subject:\n    namespaces: {}\n",
 	},
 	{
+		Code: "odd/empty-network", Severity: diag.Warning, Title: "An empty text where a network is asked",
+		Text:    "Calico's validator accepts an empty text; it stands for no network.",
+		Fix:     "Remove it.",
+		Example: "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\nmetadata:\n  name: example\nspec:\n  nets: ['']\n",
+	},
+	{
 		Code: "odd/service-account-name", Severity: diag.Warning, Title: "A name that no service account can have",
 		Text:    "Calico accepts any text; Kubernetes would not accept a service account of that name, so the rule matches nothing.",
 		Fix:     "Correct the name.",
