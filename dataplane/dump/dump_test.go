@@ -1,12 +1,14 @@
 package dump
 
 import (
+	"encoding/json"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"tortie/compiler/diag"
@@ -217,7 +219,8 @@ func TestFiles_ForMode(t *testing.T) {
 	}
 }
 
-// Reading does not panic, and findings lie inside of the file.
+// Reading does not panic, says the same every time, and the state survives JSON;
+// findings lie inside of the file, and names of interfaces and addresses are sound.
 func FuzzReadFiles(f *testing.F) {
 	for _, s := range []string{ipAddr, ipRules, ipRoutes, neighbourText, sysctlText, ipAddr + ipRules + ipRoutes} {
 		f.Add(s)
@@ -236,7 +239,14 @@ func FuzzReadFiles(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		_, findings := ReadFiles([]File{{"f", text}}, "n")
+		state, findings := ReadFiles([]File{{"f", text}}, "n")
+		again, _ := ReadFiles([]File{{"f", text}}, "n")
+		if d := cmp.Diff(state, again, compare); d != "" {
+			t.Errorf("read twice:\n%s", d)
+		}
+		if utf8.ValidString(text) { // JSON has no other strings
+			checkState(t, state)
+		}
 		lines := strings.Split(text, "\n")
 		for _, x := range findings {
 			if x.Span.File == "f" && x.Span.Start.Line > len(lines) {
@@ -244,4 +254,37 @@ func FuzzReadFiles(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkState is the oracle for any state that was read.
+func checkState(t *testing.T, s *host.State) {
+	t.Helper()
+	for _, l := range s.Links {
+		for _, a := range l.Addrs {
+			if !a.Prefix.IsValid() {
+				t.Errorf("%s has an address that is none", l.Name)
+			}
+		}
+	}
+	for _, r := range s.Routes {
+		if !r.Dst.IsValid() || r.Dst != r.Dst.Masked() || r.Type == 0 {
+			t.Errorf("route %+v", r)
+		}
+	}
+	for _, r := range s.Rules {
+		if r.Action == 0 || r.Family == 0 {
+			t.Errorf("rule %+v", r)
+		}
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back host.State
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatalf("%v\n%s", err, data)
+	}
+	if second, err := json.Marshal(&back); err != nil || string(second) != string(data) {
+		t.Errorf("JSON changed: %v\n%s\n%s", err, data, second)
+	}
 }

@@ -120,13 +120,14 @@ func layer4(p *Packet, quoted bool, depth int) ([]byte, int, error) {
 	return nil, payload, nil
 }
 
-// truncated returns what is known of a header that is cut off.
+// truncated returns what is known of a header that is cut off. Eight bytes or
+// more behind it say that it was there, though it may be all zero.
 func truncated(p *Packet) []byte {
 	var b []byte
 	switch {
 	case p.Proto == ProtoGRE:
 		return []byte{0, 1, 0, 0} // version 1 of another protocol than PPTP
-	case p.SrcPort == 0 && p.DstPort == 0 && p.TCP.Seq == 0 && p.Vtag == 0:
+	case p.SrcPort == 0 && p.DstPort == 0 && p.TCP.Seq == 0 && p.Vtag == 0 && p.PayloadLen < 8:
 		return nil
 	case p.Proto == ProtoTCP:
 		return binary.BigEndian.AppendUint32(ports(p, b), p.TCP.Seq)

@@ -54,6 +54,20 @@ func BenchmarkReceive_Established(b *testing.B) {
 	}
 }
 
+// What a trace adds to an established packet: its steps, into a slice that is
+// used again.
+func BenchmarkReceive_EstablishedTraced(b *testing.B) {
+	w := thousandRules(b, 1000)
+	p := established(b, w)
+	r := &trace.Recorder{}
+	w.Record(r)
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Receive("node1", "eth0", p)
+		r.Steps = r.Steps[:0]
+	}
+}
+
 // A new packet that is not answered meets the whole policy each time.
 func BenchmarkReceive_New(b *testing.B) {
 	w := thousandRules(b, 1000)
