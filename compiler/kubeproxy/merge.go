@@ -49,13 +49,19 @@ func sameTable(a, b nf.Table) bool {
 
 func mergeTable(felix, kube nf.Table, front Front) nf.Table {
 	out := felix
-	out.Chains = slices.Clone(felix.Chains)
+	out.Chains = slices.Grow(slices.Clone(felix.Chains), len(kube.Chains))
+	place := map[nf.ChainName]int{}
+	for i := range out.Chains {
+		place[out.Chains[i].Name] = i
+	}
 	for _, k := range kube.Chains {
-		c := out.FindChain(k.Name)
-		if c == nil {
+		i, ok := place[k.Name]
+		if !ok {
+			place[k.Name] = len(out.Chains)
 			out.Chains = append(out.Chains, k)
 			continue
 		}
+		c := &out.Chains[i]
 		n := len(c.Rules)
 		if c.Base != nil {
 			n = min(max(front(felix.Family, felix.Name, c.Name), 0), n)

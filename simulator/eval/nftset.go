@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"slices"
 	"time"
 
 	"tortie/dataplane/nf"
@@ -44,10 +45,8 @@ func newNFTSet(k *compiler, elements []nf.Element) *nftSet {
 		entries = append(entries, e)
 	}
 	set.x = newIndex(entries)
-	for _, el := range elements {
-		if el.Verdict != nil {
-			set.verdicts = make([]verdict, len(elements))
-		}
+	if slices.ContainsFunc(elements, func(el nf.Element) bool { return el.Verdict != nil }) {
+		set.verdicts = make([]verdict, len(elements))
 	}
 	for i := range set.verdicts {
 		set.verdicts[i] = k.verdict(elements[i].Verdict)
