@@ -2,7 +2,6 @@ package trace
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/netip"
 	"strconv"
@@ -131,8 +130,5 @@ func endText(a netip.Addr, port uint16, hasPort bool) string {
 	if !hasPort {
 		return a.String()
 	}
-	if a.Is6() {
-		return fmt.Sprintf("[%s]:%d", a, port)
-	}
-	return fmt.Sprintf("%s:%d", a, port)
+	return netip.AddrPortFrom(a, port).String()
 }
