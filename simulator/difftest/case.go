@@ -115,7 +115,9 @@ func (r *router) follow(list []departure, depth int) []Frame {
 		if d.delivered && depth < 8 {
 			for _, a := range r.stack.receive(&d.p) {
 				send := r.n.send
-				if a.Proto.IsICMP() {
+				if d.p.Proto == packet.ProtoSCTP {
+					send = func(p packet.Packet) []departure { return r.n.sendAbout(p, d.ct) }
+				} else if a.Proto.IsICMP() {
 					send = r.n.sendICMP
 				}
 				out = append(out, r.follow(send(a), depth+1)...)
@@ -329,6 +331,8 @@ func text(p packet.Packet) string {
 	case p.FragOffset != 0:
 	case p.Proto == packet.ProtoTCP:
 		s += fmt.Sprintf(" flags %02x seq %d ack %d len %d", uint8(p.TCP.Flags), p.TCP.Seq, p.TCP.Ack, p.PayloadLen)
+	case p.Proto == packet.ProtoSCTP:
+		s += fmt.Sprintf(" tag %d chunks %v", p.Vtag, p.SCTP)
 	case p.Proto.IsICMP():
 		s += fmt.Sprintf(" type %d code %d", p.ICMPType, p.ICMPCode)
 		if p.Inner != nil {

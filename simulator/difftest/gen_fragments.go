@@ -10,7 +10,7 @@ import (
 // or not, now and then without one of them or with one twice, and with other
 // packets between them. It returns the first one to be sent.
 func (t *traffic) inFragments(s Shot) Shot {
-	if s.Wire != nil || s.Packet.Inner != nil || s.Packet.IsFragment() {
+	if s.Wire != nil || s.Packet.Inner != nil || s.Packet.Proto == packet.ProtoSCTP || s.Packet.IsFragment() {
 		return s
 	}
 	p := s.Packet

@@ -17,6 +17,7 @@ type traffic struct {
 	sent []Shot
 	// rest are fragments to be sent next.
 	rest   []Shot
+	dialog *dialog
 	seq    uint32
 	fragID uint32
 }
@@ -33,7 +34,7 @@ func (m maker) Case(seed uint64, n int) *Case {
 		if _, err := packet.Encode(&s.Packet); err != nil {
 			continue
 		}
-		if t.chance(6) {
+		if t.chance(8) {
 			s = t.inFragments(s)
 		}
 		frames := t.router.try(s)
@@ -43,6 +44,7 @@ func (m maker) Case(seed uint64, n int) *Case {
 			continue
 		}
 		t.shots = append(t.shots, s)
+		t.begin(s, frames)
 		t.seen, t.sent = append(t.seen, frames...), append(t.sent, s)
 	}
 	c.Shots = t.shots
@@ -64,6 +66,9 @@ func (t *traffic) next() (Shot, bool) {
 		s := t.rest[0]
 		t.rest = t.rest[1:]
 		return s, true
+	}
+	if t.dialog != nil && !t.chance(6) {
+		return t.talk()
 	}
 	switch k := t.IntN(10); {
 	case len(t.sent) == 0 || k < 3:
@@ -91,7 +96,7 @@ func (t *traffic) fresh() Shot {
 	if t.chance(25) {
 		p.TTL = 1
 	}
-	p.Proto = pick(t.maker, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoUDP, t.icmp())
+	p.Proto = pick(t.maker, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoUDP, t.icmp(), packet.ProtoSCTP)
 	switch p.Proto {
 	case packet.ProtoICMP:
 		p.ICMPType, p.ICMPID, p.ICMPSeq = pick(t.maker, uint8(8), 8, 8, 0), uint16(1+t.IntN(3)), 1
@@ -111,6 +116,8 @@ func (t *traffic) fresh() Shot {
 		if t.chance(2) && p.TCP.Flags&packet.SYN != 0 {
 			p.TCP.HasWScale, p.TCP.WScale, p.TCP.SACKPermitted, p.TCP.MSS = true, 7, true, 1460
 		}
+	case packet.ProtoSCTP:
+		t.sctp(&p)
 	case packet.ProtoUDP:
 		p.SrcPort, p.DstPort = pick(t.maker, uint16(5000), 5001, 53), t.port()
 	}
@@ -167,6 +174,10 @@ func (t *traffic) reply(f Frame) (Shot, bool) {
 			p.PayloadLen = uint16(t.IntN(30))
 		}
 		t.disturb(&p)
+	case packet.ProtoSCTP:
+		if !t.sctpReply(&p, &f.Packet) {
+			return Shot{}, false
+		}
 	case packet.ProtoICMP, packet.ProtoICMPv6:
 		if f.Packet.ICMPType != 8 && f.Packet.ICMPType != 128 {
 			return Shot{}, false

@@ -90,20 +90,6 @@ func (m maker) Ruleset() nf.Ruleset {
 	return r
 }
 
-func (m maker) ipsets() []nf.Set {
-	addr := func(list ...string) nf.Datum { return nf.AddrDatum(m.addr(list...)) }
-	net := func(s string) nf.Datum { return nf.PrefixDatum(prefixAt(m.fam, s)) }
-	port := nf.NumDatum(uint64(m.port()))
-	port.Proto = pick(m, packet.ProtoTCP, packet.ProtoUDP)
-	return []nf.Set{
-		{Name: "ips", Type: "hash:ip", Family: m.fam, Elements: []nf.Element{{Key: []nf.Datum{addr("10.1.0.2", "10.2.0.2")}}, {Key: []nf.Datum{addr("10.1.0.1")}}}},
-		{Name: "nets", Type: "hash:net", Family: m.fam, Elements: []nf.Element{
-			{Key: []nf.Datum{net("10.2.0.0/16")}},
-			{Key: []nf.Datum{net("10.2.0.3/32")}, Nomatch: true}}},
-		{Name: "services", Type: "hash:ip,port", Family: m.fam, Elements: []nf.Element{{Key: []nf.Datum{addr("10.2.0.2", "10.9.9.9"), port}}}},
-	}
-}
-
 // iptables makes some of iptables' tables.
 func (m maker) iptables(b nf.Backend) []nf.Table {
 	var out []nf.Table
@@ -147,7 +133,7 @@ func (m maker) iptablesTable(b nf.Backend, name nf.TableName) nf.Table {
 // iptablesRule makes a rule of a built-in chain at a hook, or of a user chain
 // (hook 0), that may jump to the given chains.
 func (m maker) iptablesRule(table nf.TableName, h nf.Hook, jumps []nf.ChainName) nf.Rule {
-	proto := pick(m, packet.ProtoAny, packet.ProtoAny, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, m.icmp())
+	proto := pick(m, packet.ProtoAny, packet.ProtoAny, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, m.icmp(), packet.ProtoSCTP)
 	r := nf.Rule{}
 	if m.chance(3) {
 		r.Body = append(r.Body, nf.MatchAddr{Dir: nf.Src, Prefix: m.prefix(), Invert: m.chance(4)})
@@ -216,16 +202,11 @@ func (m maker) iptablesMatch(proto packet.Proto, h nf.Hook) nf.Stmt {
 	case 4, 5:
 		return m.conntrack()
 	case 6:
-		set := pick(m, nf.SetName("ips"), "nets", "services")
-		dirs := []nf.Dir{pick(m, nf.Src, nf.Dst)}
-		if set == "services" {
-			dirs = append(dirs, pick(m, nf.Src, nf.Dst))
-		}
-		return nf.MatchSet{Set: set, Dirs: dirs, Invert: inv}
+		return m.matchSet()
 	case 7:
 		return nf.MatchAddrType{DstType: pick(m, nf.AddrLocal, nf.AddrUnicast, m.broadcast()), DstInvert: inv}
 	case 8:
-		if proto == packet.ProtoTCP || proto == packet.ProtoUDP {
+		if proto.HasPorts() {
 			return nf.MatchMultiport{Dir: pick(m, nf.Src, nf.Dst, nf.Either), Ports: []nf.PortRange{m.portRange(), m.portRange()}, Invert: inv}
 		}
 	case 9:
@@ -247,7 +228,7 @@ func (m maker) broadcast() nf.AddrType {
 // protoMatch makes the match of the protocol itself.
 func (m maker) protoMatch(proto packet.Proto) nf.Stmt {
 	switch proto {
-	case packet.ProtoTCP, packet.ProtoUDP:
+	case packet.ProtoTCP, packet.ProtoUDP, packet.ProtoSCTP:
 		l4 := nf.MatchL4{Proto: proto}
 		if m.chance(2) {
 			r := m.portRange()

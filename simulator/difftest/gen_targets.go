@@ -1,6 +1,8 @@
 package difftest
 
 import (
+	"time"
+
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 )
@@ -29,6 +31,9 @@ func (m maker) iptablesTarget(table nf.TableName, h nf.Hook, proto packet.Proto,
 	case 6:
 		return m.setCtMark()
 	case 7:
+		if m.chance(2) {
+			return m.grow()
+		}
 		return nf.Return{}
 	case 8, 9:
 		if len(jumps) > 0 {
@@ -66,7 +71,7 @@ func (m maker) reject(proto packet.Proto) nf.Stmt {
 // natTarget makes a translation that the hook allows. What the kernel would
 // choose by hash or at random is left out: one address, one port.
 func (m maker) natTarget(h nf.Hook, proto packet.Proto) nf.Stmt {
-	ports := proto == packet.ProtoTCP || proto == packet.ProtoUDP
+	ports := proto.HasPorts()
 	nat := nf.NAT{}
 	if ports && m.chance(2) {
 		nat.Port = m.port()
@@ -160,6 +165,11 @@ func (m maker) nftRule(h nf.Hook, jumps []nf.ChainName) nf.Rule {
 	case 5:
 		r.Body = append(r.Body, nf.SetCtMark{Op: "set", Value: uint32(m.IntN(4)), Mask: ^uint32(0)})
 	case 6:
+		if m.chance(2) {
+			add := nf.SetElement{Op: pick(m, "add", "update"), Set: "growing", Key: []nf.Key{m.ipKey(nf.KeySAddr)}, Timeout: time.Hour}
+			r.Body = append(r.Body[:len(r.Body)-1], add, nf.Counter{})
+			break
+		}
 		r.Body = append(r.Body, nf.Return{})
 	case 7:
 		if h == nf.Forward || h == nf.LocalIn || h == nf.LocalOut {
@@ -193,6 +203,7 @@ func (m maker) nftSets() []nf.Set {
 		{Name: "nets", Key: []nf.DataType{addrType}, Interval: true, Elements: []nf.Element{net(pick(m, "10.1.0.0/24", "10.1.0.2/32")), net("10.2.0.0/31")}},
 		{Name: "services", Key: []nf.DataType{addrType, nf.TypeInetProto, nf.TypeInetService}, Elements: []nf.Element{
 			service(pick(m, "10.2.0.2", "10.9.9.9"), packet.ProtoTCP, m.port()), service("10.1.0.1", packet.ProtoUDP, m.port())}},
+		{Name: "growing", Key: []nf.DataType{addrType}, Dynamic: true, HasTimeout: true, Size: 100},
 	}
 }
 
@@ -214,7 +225,7 @@ func (m maker) vmap(jumps []nf.ChainName) nf.Stmt {
 }
 
 func (m maker) nftNATRule(h nf.Hook) nf.Rule {
-	proto := pick(m, packet.ProtoAny, packet.ProtoTCP, packet.ProtoUDP)
+	proto := pick(m, packet.ProtoAny, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoSCTP)
 	var r nf.Rule
 	if m.chance(2) {
 		r.Body = append(r.Body, m.nftMatch())
@@ -254,9 +265,9 @@ func (m maker) nftProtoMatch() nf.Stmt {
 	op := pick(m, nf.OpEqual, nf.OpEqual, nf.OpNotEqual)
 	switch m.IntN(4) {
 	case 0:
-		return compare(pick(m, nf.KeyTCPDPort, nf.KeyTCPSPort, nf.KeyUDPDPort, nf.KeyUDPSPort), op, nf.NumDatum(uint64(m.port())))
+		return compare(pick(m, nf.KeyTCPDPort, nf.KeyTCPSPort, nf.KeyUDPDPort, nf.KeyUDPSPort, nf.KeySCTPDPort), op, nf.NumDatum(uint64(m.port())))
 	case 1:
-		return compare(nf.KeyL4Proto, op, nf.NumDatum(uint64(pick(m, packet.ProtoTCP, packet.ProtoUDP, m.icmp()))))
+		return compare(nf.KeyL4Proto, op, nf.NumDatum(uint64(pick(m, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoSCTP, m.icmp()))))
 	case 2:
 		key := nf.KeyICMPType
 		if m.fam == packet.IPv6 {
@@ -278,7 +289,7 @@ func (m maker) nftMatch() nf.Stmt {
 	}
 	switch m.IntN(12) {
 	case 8:
-		return nf.MatchLookup{Key: []nf.Key{m.ipKey(pick(m, nf.KeySAddr, nf.KeyDAddr))}, Set: "nets", Invert: m.chance(3)}
+		return nf.MatchLookup{Key: []nf.Key{m.ipKey(pick(m, nf.KeySAddr, nf.KeyDAddr))}, Set: pick(m, nf.SetName("nets"), "growing"), Invert: m.chance(3)}
 	case 9:
 		return nf.MatchLookup{Key: []nf.Key{m.ipKey(nf.KeyDAddr), {Field: nf.KeyL4Proto}, {Field: nf.KeyTHDPort}}, Set: "services", Invert: m.chance(3)}
 	case 10:

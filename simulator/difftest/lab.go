@@ -80,20 +80,22 @@ func newLab(network *host.State) (*lab, error) {
 	return l, l.settle()
 }
 
-// settle waits until the router has told both sides which IPv6 groups it is in,
-// which it does once or twice, some milliseconds after its addresses are set.
+// settle waits until the router has told both sides which groups its addresses
+// are in, which it does once, some milliseconds after it has them.
 func (l *lab) settle() error {
 	heard := map[string]bool{}
-	for quiet, deadline := 0, time.Now().Add(200*time.Millisecond); quiet < 5 && time.Now().Before(deadline); {
+	for quiet, deadline := 0, time.Now().Add(500*time.Millisecond); quiet < 2 && time.Now().Before(deadline); {
 		frames, err := l.receive(1, time.Millisecond)
 		if err != nil {
 			return err
 		}
-		if quiet++; len(frames) > 0 || len(heard) < len(l.ends) {
-			quiet = 0
-		}
 		for _, f := range frames {
-			heard[f.Side] = heard[f.Side] || f.Packet.ICMPType == listenerReport || f.Packet.ICMPType == listenerReport1
+			if f.Packet.ICMPType == listenerReport1 && strings.HasPrefix(f.Packet.Dst.String(), "ff02::1:ff") {
+				heard[f.Side+" "+f.Packet.Dst.String()] = true
+			}
+		}
+		if quiet++; len(frames) > 0 || len(heard) < 4 {
+			quiet = 0
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
+	"tortie/simulator/conntrack"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 )
@@ -55,6 +56,7 @@ type departure struct {
 	delivered  bool
 	link       host.LinkName // sent by this link
 	outputDrop bool          // dropped in OUTPUT, which a sender sees
+	ct         conntrack.Ref
 	p          packet.Packet
 }
 
@@ -76,6 +78,11 @@ func (n *node) sendICMP(p packet.Packet) []departure {
 	return n.departures(n.w.OutputICMP(n.name, p))
 }
 
+// sendAbout sends what the kernel's IP layer says about a packet of a connection.
+func (n *node) sendAbout(p packet.Packet, ct conntrack.Ref) []departure {
+	return n.departures(n.w.OutputAnswer(n.name, p, ct))
+}
+
 // departures flattens what became of a packet and of the answers it caused.
 func (n *node) departures(o walk.Outcome) []departure {
 	n.count(n.rec.Take())
@@ -83,7 +90,7 @@ func (n *node) departures(o walk.Outcome) []departure {
 	var out []departure
 	switch o.Fate {
 	case walk.Delivered:
-		d.delivered = true
+		d.delivered, d.ct = true, o.Ct
 	case walk.Sent:
 		d.link = o.Out
 		for _, part := range o.Fragments {

@@ -89,8 +89,20 @@ func (s *stack) receive(p *packet.Packet) []packet.Packet {
 		return s.udp(p)
 	case packet.ProtoICMP, packet.ProtoICMPv6:
 		return s.icmp(p)
+	case packet.ProtoSCTP:
+		return []packet.Packet{protocolUnreachable(p)}
 	}
 	return nil
+}
+
+// protocolUnreachable is the ICMP error for a protocol that the kernel does not
+// have.
+func protocolUnreachable(p *packet.Packet) packet.Packet {
+	a := portUnreachable(p)
+	if a.ICMPCode = 2; p.Family() == packet.IPv6 {
+		a.ICMPType, a.ICMPCode = 4, 1
+	}
+	return a
 }
 
 func (s *stack) udp(p *packet.Packet) []packet.Packet {

@@ -17,13 +17,15 @@ type Summary struct {
 	// Kinds are the packets by family and protocol, LeftOut those that could not be
 	// compared, by the reason why.
 	Kinds, LeftOut map[string]int
-	start          time.Time
+	// States are the states of TCP and SCTP connections at the end of cases.
+	States map[string]int
+	start  time.Time
 }
 
 // Add counts a case.
 func (s *Summary) Add(c *Case) {
 	if s.Kinds == nil {
-		s.Kinds, s.LeftOut, s.start = map[string]int{}, map[string]int{}, time.Now()
+		s.Kinds, s.LeftOut, s.States, s.start = map[string]int{}, map[string]int{}, map[string]int{}, time.Now()
 	}
 	for _, why := range c.LeftOut {
 		s.LeftOut[why]++
@@ -36,6 +38,11 @@ func (s *Summary) Add(c *Case) {
 	s.Rules += c.rules()
 	for i := range c.Shots {
 		s.Kinds[kindOf(&c.Shots[i].Packet)]++
+	}
+	for _, conn := range c.Walk().Conns {
+		if conn.State != "" {
+			s.States[conn.Proto.String()+" "+conn.State]++
+		}
 	}
 }
 
@@ -53,8 +60,8 @@ func kindOf(p *packet.Packet) string {
 
 // String says everything in a few lines.
 func (s *Summary) String() string {
-	return fmt.Sprintf("%d packets through %d rule sets with %d rules compared in %s, %d rule sets differ, %d differed once and not again\npackets: %s\npackets left out: %d%s",
-		s.Packets, s.Rulesets, s.Rules, time.Since(s.start).Round(time.Second), s.Different, s.Once, list(s.Kinds), total(s.LeftOut), list(s.LeftOut))
+	return fmt.Sprintf("%d packets through %d rule sets with %d rules compared in %s, %d rule sets differ, %d differed once and not again\npackets: %s\nconnections in the end: %s\npackets left out: %d%s",
+		s.Packets, s.Rulesets, s.Rules, time.Since(s.start).Round(time.Second), s.Different, s.Once, list(s.Kinds), list(s.States), total(s.LeftOut), list(s.LeftOut))
 }
 
 func total(counts map[string]int) int {

@@ -4,6 +4,7 @@ import (
 	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
+	"tortie/simulator/conntrack"
 	"tortie/simulator/route"
 	"tortie/simulator/trace"
 )
@@ -33,6 +34,21 @@ func (w *Walker) OutputICMP(h host.Name, p packet.Packet) Outcome {
 	f := w.take(&p, 0)
 	f.on(n)
 	f.silent = true
+	n.output(f, false)
+	return w.give(f)
+}
+
+// OutputAnswer walks a packet that the host's IP layer sends because of one that
+// was delivered: that nobody has its protocol. It carries the connection of what it
+// answers, ref, as an answer does.
+func (w *Walker) OutputAnswer(h host.Name, p packet.Packet, ref conntrack.Ref) Outcome {
+	n := w.byName[h]
+	if n == nil {
+		return Outcome{Fate: Unknown, Node: h, Reason: "no such host", Packet: p}
+	}
+	f := w.take(&p, 0)
+	f.on(n)
+	f.ctx.Ct = conntrack.Attach(ref)
 	n.output(f, false)
 	return w.give(f)
 }
