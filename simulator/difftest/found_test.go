@@ -74,6 +74,12 @@ func TestDiff_Found(t *testing.T) {
 			iptablesTable(packet.IPv4, "filter", map[nf.ChainName][]nf.Rule{"OUTPUT": {
 				{Body: []nf.Stmt{nf.MatchConntrack{States: nf.CtUntracked}, nf.Reject{With: nf.RejectHostUnreach}}}}})}},
 		Shots: []Shot{{From: Local, Packet: syn(packet.IPv4, "10.1.0.1", "10.9.9.9").Packet}}}
+	fib := nf.MatchCompare{Key: []nf.Key{{Field: nf.KeyFib, Fib: &nf.Fib{Saddr: true, Result: nf.FibType}}}, Op: nf.OpEqual,
+		Values: [][]nf.Datum{{nf.NumDatum(uint64(host.RouteProhibit))}}}
+	cases["fib says of which type an IPv6 route that refuses is"] = &Case{
+		Ruleset: both(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, nf.Rule{Body: []nf.Stmt{fib, nf.Counter{}}})),
+		Network: Network{Routes: []host.Route{{Table: host.TableMain, Type: host.RouteProhibit, Dst: prefixAt(packet.IPv6, "10.1.0.3/32")}}},
+		Shots:   []Shot{syn(packet.IPv6, "10.1.0.3", "10.2.0.2")}}
 	for _, fam := range families {
 		prefix := prefixAt(fam, "10.9.9.0/24")
 		cases["an unreachable rule says that there is no network, "+fam.String()] = &Case{

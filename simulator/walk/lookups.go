@@ -107,15 +107,40 @@ func (n *node) fibType(q eval.FibQuery, a netip.Addr) eval.FibAnswer {
 	case q.Fib.OIF:
 		dev = host.LinkName(q.Out.Name)
 	}
-	if a.Is4() || dev == "" {
+	if a.Is4() {
 		return eval.FibAnswer{Type: uint8(n.routes.AddrType(a, dev))}
 	}
-	// IPv6 looks the route up without the link and asks the link for the address.
-	t := n.routes.AddrType(a, "")
-	if own, ok := n.routes.Owns(a); t == host.RouteLocal && (!ok || own != dev) {
-		t = host.RouteUnicast
+	return eval.FibAnswer{Type: uint8(n.fibType6(q, a, dev))}
+}
+
+// fibType6 is nft_fib6_eval_type. It looks the route up without the link, and asks
+// the link whether it has the address.
+func (n *node) fibType6(q eval.FibQuery, a netip.Addr, dev host.LinkName) host.RouteType {
+	flow := route.Flow{Dst: a, Src: q.Packet.Src, IIF: n.routes.Loopback(), TOS: q.Packet.TOS}
+	if q.Fib.Saddr {
+		flow.Src = q.Packet.Dst
 	}
-	return eval.FibAnswer{Type: uint8(t)}
+	if q.Fib.Mark {
+		flow.Mark = q.Packet.Mark
+	}
+	own, owned := n.routes.Owns(a)
+	switch r := n.routes.Lookup(&flow); {
+	case a.IsUnspecified():
+		return host.RouteUnspec
+	case a.IsMulticast():
+		return host.RouteMulticast
+	case r.Err == route.Invalid:
+		return host.RouteBlackhole
+	case r.Err == route.Prohibited:
+		return host.RouteProhibit
+	case r.Err != route.OK:
+		return host.RouteUnreachable
+	case r.Type == host.RouteAnycast:
+		return host.RouteAnycast
+	case dev == "" && r.Type == host.RouteLocal, dev != "" && owned && own == dev:
+		return host.RouteLocal
+	}
+	return host.RouteUnicast
 }
 
 func (n *node) fibDev(q eval.FibQuery, a, other netip.Addr) (eval.FibAnswer, bool) {
