@@ -15,9 +15,36 @@ func (o on) kubernetes() {
 	switch {
 	case o.src.Kind == "NetworkPolicy":
 		o.kubernetesPolicy()
+	case o.src.Kind == "ClusterNetworkPolicy":
+		o.schema()
 	case o.src.Kind == "AdminNetworkPolicy" || o.src.Kind == "BaselineAdminNetworkPolicy":
 		o.reportAt("kind/not-enforced", o.src.At("kind"), "write a ClusterNetworkPolicy (policy.networking.k8s.io/v1alpha2)",
 			"Calico v3.32 does not enforce a %s; it has no effect", o.src.Kind)
+		o.schema()
+		o.namedPorts()
+		if o.src.Kind == "BaselineAdminNetworkPolicy" && o.meta.GetName() != "default" {
+			o.report("meta/name", path{"metadata", "name"}, "name it default", "the BaselineAdminNetworkPolicy is called %q", o.meta.GetName())
+		}
+	}
+}
+
+// namedPorts asks that egress rules to networks, nodes or domains name no ports:
+// only pods give their ports names.
+func (o on) namedPorts() {
+	for i, rule := range items(o.node(path{"spec", "egress"})) {
+		nameless := ""
+		for _, peer := range items(rule.Get("to")) {
+			for _, field := range []string{"networks", "nodes", "domainNames"} {
+				if peer.Get(field) != nil {
+					nameless = field
+				}
+			}
+		}
+		for j, port := range items(rule.Get("ports")) {
+			if at := (path{"spec", "egress", i, "ports", j, "namedPort"}); nameless != "" && port.Get("namedPort") != nil {
+				o.report("kubernetes/named-port", at, "give the port's number, or make two rules", "a named port in a rule to %s", nameless)
+			}
+		}
 	}
 }
 
@@ -179,6 +206,11 @@ var kubernetesDocs = []Entry{
 		Code: "kubernetes/peer", Severity: diag.Error, Title: "A peer that is nothing, or two things",
 		Text: "A peer is an ipBlock, or pods and namespaces by selectors; not both, not neither.", Fix: "Make two peers, or remove the empty one.",
 		Example: kubernetesExample("  ingress:\n  - from:\n    - podSelector: {}\n      ipBlock:\n        cidr: 10.0.0.0/8\n"),
+	},
+	{
+		Code: "kubernetes/named-port", Severity: diag.Error, Title: "A named port of something that is not a pod",
+		Text: "Only pods give their ports names; networks, nodes and domains have none.", Fix: "Give the port's number.",
+		Example: "apiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata:\n  name: example\nspec:\n  priority: 5\n  subject:\n    namespaces: {}\n  egress:\n  - action: Deny\n    to:\n    - networks: [10.0.0.0/8]\n    ports:\n    - namedPort: http\n",
 	},
 	{
 		Code: "kubernetes/except", Severity: diag.Error, Title: "An exception from outside the block",

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -35,7 +36,16 @@ var macros = map[string][]string{
 	"FILTER4": {"spec.importV4[]", "spec.exportV4[]"},
 	"FILTER6": {"spec.importV6[]", "spec.exportV6[]"},
 	"PEER":    {"spec.ingress[].from[]", "spec.egress[].to[]"},
-	"PODS":    {"spec.podSelector", "spec.ingress[].from[].podSelector", "spec.ingress[].from[].namespaceSelector", "spec.egress[].to[].podSelector", "spec.egress[].to[].namespaceSelector"},
+	"PORTS": {
+		"spec.ingress[].protocols[].tcp", "spec.ingress[].protocols[].udp", "spec.ingress[].protocols[].sctp",
+		"spec.egress[].protocols[].tcp", "spec.egress[].protocols[].udp", "spec.egress[].protocols[].sctp",
+	},
+	"SUBJECTS": {
+		"spec.subject.namespaces", "spec.subject.pods.namespaceSelector", "spec.subject.pods.podSelector",
+		"spec.ingress[].from[].namespaces", "spec.ingress[].from[].pods.namespaceSelector", "spec.ingress[].from[].pods.podSelector",
+		"spec.egress[].to[].namespaces", "spec.egress[].to[].pods.namespaceSelector", "spec.egress[].to[].pods.podSelector", "spec.egress[].to[].nodes",
+	},
+	"PODS": {"spec.podSelector", "spec.ingress[].from[].podSelector", "spec.ingress[].from[].namespaceSelector", "spec.egress[].to[].podSelector", "spec.egress[].to[].namespaceSelector"},
 }
 
 const policyKinds = "GlobalNetworkPolicy,NetworkPolicy,StagedGlobalNetworkPolicy,StagedNetworkPolicy"
@@ -159,6 +169,34 @@ func (o on) satisfy(c constraint, n *yamlpos.Node, at path) {
 		}
 	case "required":
 		o.required(n, at, c.args)
+	default:
+		o.satisfyShape(c, n, at)
+	}
+}
+
+// satisfyShape checks what is asked of a mapping as a whole, and of networks in
+// Kubernetes' own cluster-wide policies.
+func (o on) satisfyShape(c constraint, n *yamlpos.Node, at path) {
+	switch c.verb {
+	case "properties":
+		given := 0
+		for _, f := range n.Fields {
+			if f.Value.Kind != yamlpos.Null {
+				given++
+			}
+		}
+		if n.Kind == yamlpos.Map {
+			o.size("value/fields", at, given, c.args, "fields")
+		}
+	case "rising":
+		start, end := o.number(at.add("start")), o.number(at.add("end"))
+		if start >= end && o.node(at.add("start")) != nil && o.node(at.add("end")) != nil {
+			o.report("value/range", at.add("end"), "start is below end; for one port give number", "%s: the range %d to %d is not possible", dotted(at), start, end)
+		}
+	case "prefix":
+		if p, err := netip.ParsePrefix(n.Text); err != nil || p.Addr().Is4In6() {
+			o.report("value/net", at, netHint(n.Text), "%s: %q is not a network", dotted(at), n.Text)
+		}
 	}
 }
 
@@ -222,6 +260,8 @@ func rangeWords(args []string) string {
 	switch {
 	case len(args) != 2:
 		return "that fits"
+	case args[0] == args[1]:
+		return args[0]
 	case args[1] == "-":
 		return "from " + args[0] + " up"
 	case args[0] == "-":

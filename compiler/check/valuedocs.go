@@ -39,6 +39,11 @@ var valueDocs = []Entry{
 		Example: bgpExample("BGPFilter", "  importV4:\n  - action: Accept\n    operations: []\n"),
 	},
 	{
+		Code: "value/fields", Severity: diag.Error, Title: "Too many or too few fields in a mapping",
+		Text: "The mapping is a choice: it holds one of its fields.", Fix: "Give one; of several make several items.",
+		Example: "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata:\n  name: example\nspec:\n  tier: Admin\n  priority: 5\n  subject: {}\n",
+	},
+	{
 		Code: "value/duplicate", Severity: diag.Error, Title: "The same item twice in a list",
 		Text: "The list is a set.", Fix: "Remove one of the two.",
 		Example: ruleExample("ingress", "  - action: Allow\n    source:\n      nets: [10.0.0.0/8, 10.0.0.0/8]\n"),
