@@ -19,6 +19,10 @@ func (t *traffic) begin(s Shot, frames []Frame) {
 		return
 	}
 	p, f := &s.Packet, &frames[0].Packet
+	if len(p.SCTP) == 1 && p.SCTP[0].Type == sctpInit && f.Proto == packet.ProtoSCTP && p.TTL > 1 {
+		t.dialog = &dialog{client: *p, server: answer(f), from: s.From, to: frames[0].Side}
+		return
+	}
 	if p.Proto != packet.ProtoTCP || p.TCP.Flags != packet.SYN || f.Proto != packet.ProtoTCP || f.TCP.Flags != packet.SYN || p.IsFragment() || t.chance(3) {
 		return
 	}
@@ -32,6 +36,9 @@ func (t *traffic) begin(s Shot, frames []Frame) {
 // talk makes the next segment of the dialog.
 func (t *traffic) talk() (Shot, bool) {
 	d := t.dialog
+	if d.client.Proto == packet.ProtoSCTP {
+		return t.associate()
+	}
 	script := []func() Shot{
 		func() Shot { return d.serverSays(packet.SYN|packet.ACK, 0) },
 		func() Shot { return d.clientSays(packet.ACK, 0) },

@@ -74,3 +74,40 @@ func (t *traffic) sctpReply(p *packet.Packet, to *packet.Packet) bool {
 	}
 	return true
 }
+
+// association is a whole one: which side sends what.
+var association = []struct {
+	client bool
+	chunk  uint8
+}{
+	{false, sctpInitAck}, {true, sctpCookieEcho}, {false, sctpCookieAck}, {true, sctpData}, {false, sctpSack}, {false, sctpHeartbeat}, {true, sctpHeartbeatAck},
+	{true, sctpShutdown}, {false, sctpShutdownAck}, {true, sctpShutdownComplete}, {true, sctpInit}, {false, sctpInitAck},
+}
+
+// associate makes the next packet of an association that is played to its end.
+func (t *traffic) associate() (Shot, bool) {
+	d := t.dialog
+	if d.step == len(association) {
+		t.dialog = nil
+		return Shot{}, false
+	}
+	next := association[d.step]
+	if t.chance(15) {
+		next.chunk, t.dialog = sctpAbort, nil
+	}
+	d.step++
+	s := Shot{From: d.to, Packet: d.server}
+	p := &s.Packet
+	if p.Vtag = beginnerTag; next.client {
+		s = Shot{From: d.from, Packet: d.client}
+		p.Vtag = answererTag
+	}
+	p.SCTP = t.chunks(next.chunk)
+	switch {
+	case next.chunk == sctpInit:
+		p.SCTP, p.Vtag = []packet.SCTPChunk{{Type: sctpInit, InitTag: beginnerTag}}, 0
+	case t.chance(20):
+		p.Vtag += 7
+	}
+	return s, true
+}
