@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
+	"sync"
 
 	"tortie/compiler/diag"
 
 	"gopkg.in/yaml.v3"
 )
+
+// minChunks is how many documents are worth a processor of their own.
+const minChunks = 16
 
 // Limits that keep hostile input from using up memory or the stack.
 const (
@@ -27,11 +32,26 @@ func Parse(file string, data []byte) ([]*Node, diag.List) {
 			return docs, diags
 		}
 	}
-	p := &parser{file: file, text: string(data), lines: lineStarts(data)}
-	for _, c := range splitDocuments(data) {
-		p.chunk(c)
+	chunks := splitDocuments(data)
+	parts := make([]parser, min(len(chunks)/minChunks+1, runtime.GOMAXPROCS(0)))
+	text, lines := string(data), lineStarts(data)
+	var all sync.WaitGroup
+	for i := range parts {
+		p := &parts[i]
+		p.file, p.text, p.lines = file, text, lines
+		mine := chunks[i*len(chunks)/len(parts) : (i+1)*len(chunks)/len(parts)]
+		all.Go(func() {
+			for _, c := range mine {
+				p.chunk(c)
+			}
+		})
 	}
-	return p.docs, p.diags
+	all.Wait()
+	for i := range parts[1:] {
+		parts[0].docs = append(parts[0].docs, parts[i+1].docs...)
+		parts[0].diags = append(parts[0].diags, parts[i+1].diags...)
+	}
+	return parts[0].docs, parts[0].diags
 }
 
 type parser struct {
@@ -125,7 +145,7 @@ func (p *parser) document(y *yaml.Node) {
 		}
 		y = y.Content[0]
 	}
-	p.anchors, p.aliased, p.gaveUp = map[*yaml.Node]bool{}, 0, false
+	p.anchors, p.aliased, p.gaveUp, p.saidJoined = map[*yaml.Node]bool{}, 0, false, false
 	n := p.node(y, 0)
 	if n.Kind != Null {
 		p.docs = append(p.docs, n)

@@ -2,6 +2,9 @@ package yamlpos
 
 import (
 	"encoding/json"
+	"fmt"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -244,5 +247,26 @@ func checkNode(t *testing.T, data []byte, n *Node) {
 func checkSpan(t *testing.T, data []byte, s diag.Span) {
 	if s.Start.Line < 1 || s.Start.Col < 1 || s.Start.Byte < 0 || s.End.Byte < s.Start.Byte || s.End.Byte > len(data) {
 		t.Fatalf("place %+v in %d bytes", s, len(data))
+	}
+}
+
+// However many processors read a file, its documents and findings come in order.
+func TestParse_ManyDocumentsStayInOrder(t *testing.T) {
+	var text strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&text, "---\nn: %d\nok: yes\n", i)
+	}
+	for _, procs := range []int{1, 2, 7} {
+		before := runtime.GOMAXPROCS(procs)
+		docs, diags := Parse("a.yaml", []byte(text.String()))
+		runtime.GOMAXPROCS(before)
+		if len(docs) != 500 || len(diags) != 500 {
+			t.Fatalf("%d documents, %d findings on %d processors", len(docs), len(diags), procs)
+		}
+		for i, d := range docs {
+			if d.Get("n").Text != strconv.Itoa(i) || d.Span.Start.Line != 3*i+2 || diags[i].Span.Start.Line != 3*i+3 {
+				t.Fatalf("document %d is %s at line %d, its finding at line %d", i, d.Get("n").Text, d.Span.Start.Line, diags[i].Span.Start.Line)
+			}
+		}
 	}
 }
