@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -95,5 +96,31 @@ func TestREADME_ShowsWhatIsPrinted(t *testing.T) {
 	first, err := os.ReadFile("examples/first/intent.yaml")
 	if err != nil || !strings.Contains(string(readme), "```yaml\n"+string(first)+"```\n") {
 		t.Errorf("README does not show examples/first/intent.yaml as it is (%v)", err)
+	}
+}
+
+// Every command that a README of an example shows can be run as it stands.
+func TestExamples_CommandsOfREADMEs(t *testing.T) {
+	atRoot(t)
+	files, err := filepath.Glob("examples/*/README.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no READMEs: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			command, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "    tortie ")
+			if !ok || strings.ContainsAny(command, "|>\"'`$") || strings.Contains(command, " --kernel") {
+				continue
+			}
+			command, _, _ = strings.Cut(command, "  #")
+			out, errs, code := tortie(t, strings.Fields(command)...)
+			if code != exitFine && code != exitFindings || out == "" {
+				t.Errorf("%s: tortie %s: exit %d\n%s", file, command, code, errs)
+			}
+		}
 	}
 }

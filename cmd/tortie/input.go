@@ -39,7 +39,7 @@ func (in *inputFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVarP(&in.filenames, "filename", "f", nil, "file or folder of Calico and Kubernetes objects, or - for standard input (repeatable)")
 	f.StringArrayVar(&in.felixEnv, "felix-env", nil, "KEY=VALUE of Felix's environment, as FELIX_LOGPREFIX=x (repeatable)")
-	f.StringArrayVar(&in.nodeRules, "node-rules", nil, "NODE=FILE: rules of other programs on a modelled node, as iptables-save prints them (repeatable)")
+	f.StringArrayVar(&in.nodeRules, "node-rules", nil, "NODE=FILE: rules of other programs on a modelled node, as iptables-save or nft list ruleset prints them (repeatable)")
 	f.StringVar(&in.dataplane, "dataplane", "", "iptables or nftables, whatever the configuration says")
 	f.StringVar(&in.kubeProxy, "kube-proxy", "", "mode of kube-proxy: iptables, nftables, ipvs or none; by default the dataplane's, if there are services")
 	f.BoolVar(&in.lenient, "lenient", false, "unknown fields are warnings")

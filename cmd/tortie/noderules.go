@@ -10,6 +10,8 @@ import (
 	"tortie/compiler/link"
 	"tortie/dataplane/host"
 	"tortie/dataplane/iptables"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/nftables"
 )
 
 // readNodeRules reads --node-rules NODE=FILE; several files of a node follow each
@@ -26,10 +28,10 @@ func (in *inputFlags) readNodeRules(l *loaded) (map[host.Name]link.Foreign, erro
 			return nil, usageError("%v", err)
 		}
 		l.texts[file] = data
-		tables, findings := iptables.Parse(file, data, iptables.Options{})
+		tables, findings := parseTables(file, data)
 		if len(tables) == 0 && !findings.HasErrors() {
 			findings.Add(diag.Finding{Code: "import/no-tables", Severity: diag.Error, Span: diag.Span{File: file},
-				Message: "no tables", Hint: "give what iptables-save prints"})
+				Message: "no tables", Hint: "give what iptables-save or nft list ruleset prints"})
 		}
 		l.findings = append(l.findings, findings...)
 		f := out[host.Name(name)]
@@ -38,6 +40,19 @@ func (in *inputFlags) readNodeRules(l *loaded) (map[host.Name]link.Foreign, erro
 		out[host.Name(name)] = f
 	}
 	return out, nil
+}
+
+// parseTables reads what iptables-save or nft prints.
+func parseTables(file string, data []byte) ([]nf.Table, diag.List) {
+	for line := range strings.Lines(string(data)) {
+		if strings.HasPrefix(line, "table ") {
+			return nftables.Parse(file, data)
+		}
+		if strings.HasPrefix(line, "*") {
+			break
+		}
+	}
+	return iptables.Parse(file, data, iptables.Options{})
 }
 
 // checkNodeRules refuses rules of nodes that are not modelled.

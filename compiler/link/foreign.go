@@ -7,7 +7,8 @@ import (
 	"tortie/dataplane/nf"
 )
 
-// Foreign are iptables tables of other programs on a node.
+// Foreign are tables of other programs on a node: of iptables, which may be the
+// very tables that Felix uses, and native nftables.
 type Foreign struct {
 	Tables []nf.Table
 	// AnyBackend says that the text does not tell which iptables made them: then
@@ -20,16 +21,15 @@ type Foreign struct {
 // which inserts too. The policies of base chains are theirs, because Felix sets
 // none. Tables that Felix does not have, and all of them in nftables mode, were
 // there before Felix's.
-func (l *Linker) addForeign(name host.Name, result *felix.Result) {
+func (l *Linker) addForeign(name host.Name, node nf.Backend, result *felix.Result) {
 	foreign, ok := l.options.NodeRules[name]
 	if !ok {
 		return
 	}
-	node := backendOf(&result.Ruleset)
 	tables := make([]nf.Table, len(foreign.Tables))
 	copy(tables, foreign.Tables)
 	for i := range tables {
-		if foreign.AnyBackend && node.Iptables() {
+		if foreign.AnyBackend && tables[i].Backend.Iptables() && node.Iptables() {
 			tables[i].Backend = node
 		}
 	}

@@ -95,9 +95,10 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 	for _, p := range result.Problems {
 		findings.Add(problemFinding(p, result.Origins))
 	}
-	l.addForeign(name, &result)
+	backend := backendOf(&result.Ruleset)
+	l.addForeign(name, backend, &result)
 	state.Ruleset = result.Ruleset
-	origins, more, err := l.addServices(&state, &result, proxy)
+	origins, more, err := l.addServices(&state, backend, &result, proxy)
 	return state, origins, append(findings, more...), err
 }
 

@@ -90,15 +90,16 @@ func (l *Linker) proxy(s *host.State, mode kubeproxy.Mode, backend nf.Backend) (
 const beLiberal = "net.netfilter.nf_conntrack_tcp_be_liberal"
 
 // addServices adds kube-proxy's rules to a node's and returns the origins of
-// both, in one list. In IPVS mode kube-proxy's part is there already.
-func (l *Linker) addServices(s *host.State, result *felix.Result, proxy *kubeproxy.Result) ([]host.Origin, diag.List, error) {
+// both, in one list. In IPVS mode kube-proxy's part is there already. Node is
+// Felix's backend.
+func (l *Linker) addServices(s *host.State, node nf.Backend, result *felix.Result, proxy *kubeproxy.Result) ([]host.Origin, diag.List, error) {
 	origins := originsOf(result.Origins)
-	backend := backendOf(&result.Ruleset)
+	backend := node
 	if !backend.Iptables() {
 		backend = nf.IptablesNFT
 	}
 	if proxy == nil {
-		mode, ok := l.proxyMode(&result.Ruleset)
+		mode, ok := l.proxyMode(node)
 		if !ok {
 			return origins, nil, nil
 		}
@@ -147,7 +148,7 @@ func shiftServers(list []host.VirtualServer, by int) {
 	}
 }
 
-func (l *Linker) proxyMode(rs *nf.Ruleset) (kubeproxy.Mode, bool) {
+func (l *Linker) proxyMode(node nf.Backend) (kubeproxy.Mode, bool) {
 	switch l.options.KubeProxy {
 	case KubeProxyNone:
 		return 0, false
@@ -159,12 +160,13 @@ func (l *Linker) proxyMode(rs *nf.Ruleset) (kubeproxy.Mode, bool) {
 	if len(l.snapshot.Services) == 0 {
 		return 0, false
 	}
-	if backendOf(rs) == nf.NFTables {
+	if node == nf.NFTables {
 		return kubeproxy.NFTables, true
 	}
 	return kubeproxy.Iptables, true
 }
 
+// backendOf is the backend of Felix's tables, before others' are among them.
 func backendOf(rs *nf.Ruleset) nf.Backend {
 	if len(rs.Tables) == 0 {
 		return nf.IptablesLegacy
