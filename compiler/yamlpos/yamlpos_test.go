@@ -254,7 +254,7 @@ func checkSpan(t *testing.T, data []byte, s diag.Span) {
 func TestParse_ManyDocumentsStayInOrder(t *testing.T) {
 	var text strings.Builder
 	for i := range 500 {
-		fmt.Fprintf(&text, "---\nn: %d\nok: yes\n", i)
+		fmt.Fprintf(&text, "---\nat: %d\nok: yes\n", i)
 	}
 	for _, procs := range []int{1, 2, 7} {
 		before := runtime.GOMAXPROCS(procs)
@@ -264,8 +264,8 @@ func TestParse_ManyDocumentsStayInOrder(t *testing.T) {
 			t.Fatalf("%d documents, %d findings on %d processors", len(docs), len(diags), procs)
 		}
 		for i, d := range docs {
-			if d.Get("n").Text != strconv.Itoa(i) || d.Span.Start.Line != 3*i+2 || diags[i].Span.Start.Line != 3*i+3 {
-				t.Fatalf("document %d is %s at line %d, its finding at line %d", i, d.Get("n").Text, d.Span.Start.Line, diags[i].Span.Start.Line)
+			if d.Get("at").Text != strconv.Itoa(i) || d.Span.Start.Line != 3*i+2 || diags[i].Span.Start.Line != 3*i+3 {
+				t.Fatalf("document %d is %s at line %d, its finding at line %d", i, d.Get("at").Text, d.Span.Start.Line, diags[i].Span.Start.Line)
 			}
 		}
 	}
