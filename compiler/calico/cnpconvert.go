@@ -2,6 +2,7 @@ package calico
 
 import (
 	"fmt"
+	"regexp"
 
 	"tortie/compiler/diag"
 
@@ -167,6 +168,8 @@ func cnpPorts(protocols []CNPProtocol) (map[string][]numorstring.Port, string) {
 	return by, ""
 }
 
+var portName = regexp.MustCompile("^[a-zA-Z0-9_.-]{1,128}$")
+
 func cnpPort(p CNPProtocol) (proto string, port *numorstring.Port, err error) {
 	switch {
 	case p.TCP != nil:
@@ -179,6 +182,9 @@ func cnpPort(p CNPProtocol) (proto string, port *numorstring.Port, err error) {
 		port, err = p.SCTP.port()
 		return numorstring.ProtocolSCTP, port, err
 	case p.DestinationNamedPort != "":
+		if !portName.MatchString(p.DestinationNamedPort) {
+			return "", nil, fmt.Errorf("%q is not a name of a port", p.DestinationNamedPort)
+		}
 		named := numorstring.NamedPort(p.DestinationNamedPort)
 		return "", &named, nil
 	}

@@ -119,3 +119,38 @@ spec: {ipv4VXLANTunnelAddr: 10.65.0.0, bgp: {ipv4Address: 172.31.0.4}}
 		t.Errorf("VTEPs %v", view.VTEPs)
 	}
 }
+
+// Which encapsulation is on: the configuration decides for IPv4, the pools alone
+// for IPv6.
+func TestNode_Encapsulation(t *testing.T) {
+	const pool = `
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: six}
+spec: {cidr: "fd00:65::/64", vxlanMode: Always}
+---
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: four}
+spec: {cidr: 10.65.0.0/16, ipipMode: CrossSubnet, disabled: true}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: default}
+spec: `
+	for _, row := range []struct {
+		spec             string
+		ipip, vxlan, six bool
+	}{
+		{"{}", true, false, true},
+		{"{vxlanEnabled: true}", true, true, true},
+		{"{vxlanEnabled: false, ipipEnabled: false}", false, false, true},
+	} {
+		snap, _ := cluster.Read([]cluster.File{{Name: "in.yaml", Data: []byte(pool + row.spec)}}, cluster.Options{})
+		model, _ := snap.Model()
+		view, _ := resolve.New(snap, model).Node("n", resolve.NodeOptions{})
+		if s := view.Settings; s.IPIP != row.ipip || s.VXLAN != row.vxlan || s.VXLANv6 != row.six {
+			t.Errorf("%s: IPIP %v, VXLAN %v, IPv6 %v", row.spec, s.IPIP, s.VXLAN, s.VXLANv6)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sort"
 
+	"tortie/compiler/calico"
 	"tortie/compiler/diag"
 	"tortie/dataplane/packet"
 
@@ -39,7 +40,7 @@ func problemFinding(p ConfigProblem) diag.Finding {
 
 // pools lists the pools and derives which encapsulation is on, as
 // felix/calc/encapsulation_resolver.go does: the configuration decides, else any
-// pool that uses it.
+// pool that uses it; VXLAN over IPv6 is a matter of the pools alone.
 func (n *nodeResolver) pools() {
 	s := &n.view.Settings
 	for _, o := range n.index.snapshot.IPPools {
@@ -63,7 +64,7 @@ func (n *nodeResolver) pools() {
 		s.IPIP = *s.IPIPConfigured
 	}
 	if s.VXLANConfigured != nil {
-		s.VXLAN, s.VXLANv6 = *s.VXLANConfigured, *s.VXLANConfigured
+		s.VXLAN = *s.VXLANConfigured
 	}
 	sort.Slice(n.view.Pools, func(i, j int) bool {
 		a, b := n.view.Pools[i].CIDR, n.view.Pools[j].CIDR
@@ -126,8 +127,8 @@ func (n *nodeResolver) loopCIDRs() {
 			all = append(all, b.CIDR)
 		}
 		for _, text := range all {
-			if p, err := netip.ParsePrefix(text); err == nil {
-				n.view.LoopCIDRs = append(n.view.LoopCIDRs, p.Masked())
+			if p, ok := calico.ParseNet(text); ok {
+				n.view.LoopCIDRs = append(n.view.LoopCIDRs, p)
 			}
 		}
 	}
