@@ -49,6 +49,10 @@ func Default(obj any, stored bool, at At) diag.List {
 			o.Labels = map[string]string{}
 		}
 		o.Labels[corev1.LabelMetadataName] = o.Name
+	case *corev1.Node:
+		if !stored {
+			defaultNodeLabels(o)
+		}
 	case *corev1.Pod:
 		if !stored {
 			o.Spec.ServiceAccountName = cmp.Or(o.Spec.ServiceAccountName, o.Spec.DeprecatedServiceAccount, "default")
@@ -64,6 +68,18 @@ func Default(obj any, stored bool, at At) diag.List {
 		}
 	}
 	return nil
+}
+
+// defaultNodeLabels adds the labels that every kubelet puts on its node.
+func defaultNodeLabels(o *corev1.Node) {
+	if o.Labels == nil {
+		o.Labels = map[string]string{}
+	}
+	for label, value := range map[string]string{corev1.LabelHostname: o.Name, corev1.LabelOSStable: "linux"} {
+		if _, ok := o.Labels[label]; !ok {
+			o.Labels[label] = value
+		}
+	}
 }
 
 // defaultService fills in type, protocols and target ports.

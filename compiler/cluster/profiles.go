@@ -36,8 +36,8 @@ func (b *modelBuilder) profiles() {
 	b.madeUpProfiles(have, add)
 }
 
-// madeUpProfiles stands in for namespaces and service accounts that pods name
-// and a folder of files leaves out, although a cluster would have them. A
+// madeUpProfiles stands in for namespaces and service accounts that pods and
+// network sets name and a folder of files leaves out, although a cluster would have them. A
 // snapshot of a cluster (any of the kind is stored) is taken as complete.
 func (b *modelBuilder) madeUpProfiles(have map[string]bool, add func(Source, calico.Profile)) {
 	namespaces := map[string]bool{}
@@ -46,6 +46,11 @@ func (b *modelBuilder) madeUpProfiles(have map[string]bool, add func(Source, cal
 		namespaces[o.Object.Namespace] = true
 		if sa := o.Object.Spec.ServiceAccountName; sa != "" {
 			accounts[[2]string{o.Object.Namespace, sa}] = true
+		}
+	}
+	if len(b.snap.Pods)+len(b.snap.Namespaces) > 0 { // a cluster of Kubernetes
+		for _, o := range b.snap.NetworkSets {
+			namespaces[o.Object.Namespace] = true
 		}
 	}
 	var missing []string

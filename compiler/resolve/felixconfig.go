@@ -46,11 +46,11 @@ func (n *nodeResolver) felixConfigurations() []cluster.Object[v3.FelixConfigurat
 
 // selectedBy reports whether the nodeSelector of a FelixConfiguration selects
 // the node; one without a selector, or a selector that does not parse, selects
-// none.
+// none, and nothing selects a node without labels.
 func (n *nodeResolver) selectedBy(o cluster.Object[v3.FelixConfiguration]) bool {
 	extra, _ := cluster.Extra(o)
 	own := n.index.findNode(n.name)
-	if extra.NodeSelector == nil || *extra.NodeSelector == "" || own == nil {
+	if extra.NodeSelector == nil || *extra.NodeSelector == "" || own == nil || len(own.Labels) == 0 {
 		return false
 	}
 	sel, err := selector.Parse(*extra.NodeSelector)

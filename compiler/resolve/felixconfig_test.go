@@ -46,6 +46,15 @@ metadata: {name: own, labels: {zone: a}}
 apiVersion: v1
 kind: Node
 metadata: {name: plain}
+---
+apiVersion: projectcalico.org/v3
+kind: Node
+metadata: {name: bare}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: everyone, creationTimestamp: "2026-03-01T00:00:00Z"}
+spec: {nodeSelector: all(), vxlanPort: 6000}
 `
 
 // The FelixConfigurations of a node: the default, the oldest selected one, its
@@ -56,7 +65,7 @@ func TestNode_FelixConfigurations(t *testing.T) {
 		t.Fatal(diags)
 	}
 	model, _ := snap.Model()
-	for node, port := range map[string]uint16{"node1": 2000, "own": 5000, "plain": 1000} {
+	for node, port := range map[string]uint16{"node1": 2000, "own": 5000, "plain": 6000, "bare": 1000} {
 		view, _ := resolve.New(snap, model).Node(node, resolve.NodeOptions{})
 		s := view.Settings
 		if s.VXLANPort != port {
