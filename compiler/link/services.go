@@ -21,12 +21,13 @@ func makeSlices(s *cluster.Snapshot) bool {
 		return false
 	}
 	made := false
+	pods := podsByLabel(s)
 	for _, svc := range s.Services {
 		if len(svc.Object.Spec.Selector) == 0 {
 			continue
 		}
 		for i, p := range svc.Object.Spec.Ports {
-			if slice := sliceOf(s, svc.Object, p, i); len(slice.Endpoints) > 0 {
+			if slice := sliceOf(pods, svc.Object, p, i); len(slice.Endpoints) > 0 {
 				s.EndpointSlices = append(s.EndpointSlices, cluster.Object[discoveryv1.EndpointSlice]{Source: svc.Source, Object: slice})
 				made = true
 			}
@@ -35,8 +36,40 @@ func makeSlices(s *cluster.Snapshot) bool {
 	return made
 }
 
+// podLabel is a label of pods in a namespace.
+type podLabel struct{ namespace, key, value string }
+
+// podsByLabel are the pods that could be endpoints, by each of their labels.
+func podsByLabel(s *cluster.Snapshot) map[podLabel][]*corev1.Pod {
+	out := map[podLabel][]*corev1.Pod{}
+	for _, o := range s.Pods {
+		pod := o.Object
+		a, err := netip.ParseAddr(pod.Status.PodIP)
+		if err != nil || !a.Is4() || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		for k, v := range pod.Labels {
+			l := podLabel{pod.Namespace, k, v}
+			out[l] = append(out[l], pod)
+		}
+	}
+	return out
+}
+
+// candidates are the pods with the rarest of the labels that a service selects.
+func candidates(pods map[podLabel][]*corev1.Pod, svc *corev1.Service) []*corev1.Pod {
+	var out []*corev1.Pod
+	first := true
+	for k, v := range svc.Spec.Selector {
+		if list := pods[podLabel{svc.Namespace, k, v}]; first || len(list) < len(out) {
+			out, first = list, false
+		}
+	}
+	return out
+}
+
 // sliceOf makes the slice of one port: every ready pod that the service selects.
-func sliceOf(s *cluster.Snapshot, svc *corev1.Service, p corev1.ServicePort, i int) *discoveryv1.EndpointSlice {
+func sliceOf(pods map[podLabel][]*corev1.Pod, svc *corev1.Service, p corev1.ServicePort, i int) *discoveryv1.EndpointSlice {
 	name, proto := p.Name, p.Protocol
 	if proto == "" {
 		proto = corev1.ProtocolTCP
@@ -54,11 +87,8 @@ func sliceOf(s *cluster.Snapshot, svc *corev1.Service, p corev1.ServicePort, i i
 	}
 	selector := labels.SelectorFromSet(svc.Spec.Selector)
 	ready := true
-	for _, o := range s.Pods {
-		pod := o.Object
-		a, err := netip.ParseAddr(pod.Status.PodIP)
-		if err != nil || !a.Is4() || pod.Namespace != svc.Namespace || !selector.Matches(labels.Set(pod.Labels)) ||
-			pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+	for _, pod := range candidates(pods, svc) {
+		if !selector.Matches(labels.Set(pod.Labels)) {
 			continue
 		}
 		if p.TargetPort.StrVal != "" {
