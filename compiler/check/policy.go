@@ -13,8 +13,7 @@ func (r *run) object(o on) {
 	if o.src.Node == nil {
 		return
 	}
-	calico := strings.HasSuffix(o.src.APIVersion, "projectcalico.org/v3") || strings.HasPrefix(o.src.APIVersion, "crd.projectcalico.org/")
-	if calico {
+	if isCalicoVersion(o.src.APIVersion) {
 		o.calico()
 		o.schema()
 		o.tags()
@@ -22,6 +21,11 @@ func (r *run) object(o on) {
 		o.kubernetes()
 	}
 	o.metadata()
+}
+
+// isCalicoVersion says that an apiVersion is one of Calico's.
+func isCalicoVersion(v string) bool {
+	return strings.HasSuffix(v, "projectcalico.org/v3") || strings.HasPrefix(v, "crd.projectcalico.org/")
 }
 
 // other checks an object that the reader does not decode.

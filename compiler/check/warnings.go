@@ -10,9 +10,18 @@ import (
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
-// warnings are about policies that everybody accepts and that surely do not do
+// warnings are about objects that everybody accepts and that surely do not do
 // what was meant.
 func (r *run) warnings() {
+	for _, sub := range subjects(r.snap) {
+		r.on(sub).doubts()
+	}
+	r.pairDoubts()
+	r.policyWarnings()
+}
+
+// policyWarnings are about policies' tiers, untracked policies and dead rules.
+func (r *run) policyWarnings() {
 	tiers := map[string]bool{"default": true, "kube-admin": true, "kube-baseline": true}
 	for _, t := range r.snap.Tiers {
 		tiers[t.Object.Name] = true
@@ -24,6 +33,14 @@ func (r *run) warnings() {
 		r.dead(p.Source, spec.Ingress, spec.Egress)
 	}
 	for _, p := range r.snap.NetworkPolicies {
+		r.unknownTier(p.Source, p.Object.Spec.Tier, tiers)
+		r.dead(p.Source, p.Object.Spec.Ingress, p.Object.Spec.Egress)
+	}
+	for _, p := range r.snap.StagedGlobalNetworkPolicies {
+		r.unknownTier(p.Source, p.Object.Spec.Tier, tiers)
+		r.dead(p.Source, p.Object.Spec.Ingress, p.Object.Spec.Egress)
+	}
+	for _, p := range r.snap.StagedNetworkPolicies {
 		r.unknownTier(p.Source, p.Object.Spec.Tier, tiers)
 		r.dead(p.Source, p.Object.Spec.Ingress, p.Object.Spec.Egress)
 	}

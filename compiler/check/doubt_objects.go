@@ -1,0 +1,101 @@
+package check
+
+import (
+	"math/bits"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"tortie/compiler/yamlpos"
+)
+
+// doubts warns of single objects that everybody accepts though they are surely
+// not meant.
+func (o on) doubts() {
+	if o.src.Node == nil {
+		return
+	}
+	if strings.HasSuffix(o.src.APIVersion, "networking.k8s.io/v1") && o.src.Kind == "NetworkPolicy" {
+		o.unusedDirection("policyTypes")
+		return
+	}
+	switch o.src.Kind {
+	case "GlobalNetworkPolicy", "NetworkPolicy", "StagedGlobalNetworkPolicy", "StagedNetworkPolicy":
+		o.policyDoubts()
+	case "StagedKubernetesNetworkPolicy":
+		o.unusedDirection("policyTypes")
+	case "Profile":
+		for _, direction := range []string{"ingress", "egress"} {
+			at := path{"spec", direction}
+			for i := range items(o.node(at)) {
+				o.ruleDoubts(at.add(i))
+			}
+			o.duplicateRules(direction)
+		}
+	case "Tier":
+		o.tierDoubts()
+	case "GlobalNetworkSet", "NetworkSet":
+		o.setDoubts()
+	case "FelixConfiguration":
+		o.felixDoubts()
+	case "IPPool":
+		o.selectorDoubts(path{"spec", "nodeSelector"})
+		o.selectorDoubts(path{"spec", "namespaceSelector"})
+	}
+}
+
+func (o on) tierDoubts() {
+	at := path{"spec", "order"}
+	if v, err := strconv.ParseFloat(o.text(at), 64); err == nil && v < 0 {
+		o.report("tier/negative-order", at, "number tiers from 0 up", "order %s puts the tier before all with a natural order", o.text(at))
+	}
+}
+
+// setDoubts warns of networks of a network set that are not what they seem.
+func (o on) setDoubts() {
+	at := path{"spec", "nets"}
+	for i, n := range items(o.node(at)) {
+		prefix, host, err := parseNet(n.Text)
+		switch {
+		case err != nil || n.Text == "":
+		case prefix.Bits() == 0:
+			o.report("set/everything", at.add(i), "name networks; a rule without a selector is for all addresses", "%s is every address", n.Text)
+		case host != prefix.Addr():
+			o.report("set/host-bits", at.add(i), "write "+prefix.String()+", or a longer prefix", "%s has bits set beyond its prefix length: the set holds all of %s", n.Text, prefix)
+		}
+	}
+}
+
+// interfaceList is what Felix asks a list of interface prefixes to be.
+var interfaceList = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,15}(,[a-zA-Z0-9_-]{1,15})*$`)
+
+// felixDoubts warns of settings with which Felix does not start or hosts cannot be
+// reached.
+func (o on) felixDoubts() {
+	spec := path{"spec"}
+	if at := spec.add("interfacePrefix"); o.text(at) != "" && !interfaceList.MatchString(o.text(at)) {
+		o.report("felix/dies", at, "give prefixes of at most 15 letters, digits, '_' and '-', joined by commas", "%q is no list of interface prefixes; Felix cannot read it and stops", o.text(at))
+	}
+	for _, field := range []string{"iptablesMarkMask", "nftablesMarkMask"} {
+		at := spec.add(field)
+		if v, err := strconv.ParseUint(o.text(at), 0, 32); err == nil && bits.OnesCount64(v) < 2 {
+			o.report("felix/dies", at, "leave it out, or give more bits", "%s has fewer than two bits; Felix stops", o.text(at))
+		}
+	}
+	for _, field := range []string{"failsafeInboundHostPorts", "failsafeOutboundHostPorts"} {
+		o.failsafeDoubts(spec.add(field))
+	}
+}
+
+func (o on) failsafeDoubts(at path) {
+	n := o.node(at)
+	if n != nil && n.Kind == yamlpos.List && len(n.Items) == 0 {
+		o.reportAt("felix/no-failsafe", o.src.At(at...), "leave the field out for the usual ports", "no failsafe ports: a policy on host endpoints can cut the host off for good")
+	}
+	for i := range items(n) {
+		port, protocol := o.text(at.add(i, "port")), o.text(at.add(i, "protocol"))
+		if (port == "67" || port == "68") && strings.EqualFold(protocol, "TCP") {
+			o.report("felix/failsafe-dhcp", at.add(i, "protocol"), "write protocol: UDP", "failsafe port %s of TCP: DHCP goes over UDP", port)
+		}
+	}
+}
