@@ -18,7 +18,7 @@ import (
 func FromKubernetesNode(o *corev1.Node) Node {
 	a := o.Annotations
 	n := Node{}
-	n.Name, n.Labels = o.Name, maps.Clone(o.Labels)
+	n.Name, n.Labels = o.Name, nodeLabels(o)
 	bgp := NodeBGPSpec{
 		IPv4Address:             cidrOf(a["projectcalico.org/IPv4Address"], false),
 		IPv6Address:             cidrOf(a["projectcalico.org/IPv6Address"], true),
@@ -51,6 +51,20 @@ func FromKubernetesNode(o *corev1.Node) Node {
 	n.Spec.Addresses = nodeAddresses(&bgp, o)
 	n.Spec.Interfaces = nodeInterfaces(a["projectcalico.org/Interfaces"])
 	return n
+}
+
+// nodeLabels are a node's labels and, behind them, those that Calico keeps in an
+// annotation.
+func nodeLabels(o *corev1.Node) map[string]string {
+	labels := map[string]string{}
+	if text, ok := o.Annotations["projectcalico.org/labels"]; ok && json.Unmarshal([]byte(text), &labels) != nil {
+		labels = map[string]string{}
+	}
+	if len(labels) == 0 {
+		return maps.Clone(o.Labels)
+	}
+	maps.Copy(labels, o.Labels)
+	return labels
 }
 
 func nodeAddresses(bgp *NodeBGPSpec, o *corev1.Node) []NodeAddress {

@@ -140,6 +140,11 @@ spec: {cidr: "fd00:65::/64", vxlanMode: Always}
 ---
 apiVersion: projectcalico.org/v3
 kind: IPPool
+metadata: {name: zz-same-as-four}
+spec: {cidr: 10.65.0.0/16, vxlanMode: Always, natOutgoing: true}
+---
+apiVersion: projectcalico.org/v3
+kind: IPPool
 metadata: {name: four}
 spec: {cidr: 10.65.0.0/16, ipipMode: CrossSubnet, disabled: true}
 ---
@@ -158,6 +163,9 @@ spec: `
 		snap, _ := cluster.Read([]cluster.File{{Name: "in.yaml", Data: []byte(pool + row.spec)}}, cluster.Options{})
 		model, _ := snap.Model()
 		view, _ := resolve.New(snap, model).Node("n", resolve.NodeOptions{})
+		if len(view.Pools) != 2 || view.Pools[0].Masquerade {
+			t.Errorf("pools %v", view.Pools)
+		}
 		if s := view.Settings; s.IPIP != row.ipip || s.VXLAN != row.vxlan || s.VXLANv6 != row.six {
 			t.Errorf("%s: IPIP %v, VXLAN %v, IPv6 %v", row.spec, s.IPIP, s.VXLAN, s.VXLANv6)
 		}

@@ -43,12 +43,14 @@ func problemFinding(p ConfigProblem) diag.Finding {
 // pool that uses it; VXLAN over IPv6 is a matter of the pools alone.
 func (n *nodeResolver) pools() {
 	s := &n.view.Settings
+	seen := map[netip.Prefix]bool{}
 	for _, o := range n.index.snapshot.IPPools {
 		spec := o.Object.Spec
 		cidr, err := netip.ParsePrefix(spec.CIDR)
-		if err != nil {
-			continue
+		if err != nil || seen[cidr.Masked()] {
+			continue // Of several pools of one prefix the first by name counts.
 		}
+		seen[cidr.Masked()] = true
 		pool := Pool{CIDR: cidr.Masked(), Masquerade: spec.NATOutgoing}
 		pool.LoadBalancerOnly = len(spec.AllowedUses) == 1 && spec.AllowedUses[0] == v3.IPPoolAllowedUseLoadBalancer
 		n.view.Pools = append(n.view.Pools, pool)
