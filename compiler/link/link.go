@@ -145,6 +145,10 @@ func interfacesOf(s *host.State) []resolve.Interface {
 		out[i] = resolve.Interface{Name: string(l.Name), Up: l.Up}
 		for _, a := range l.Addrs {
 			out[i].Addrs = append(out[i].Addrs, a.Prefix)
+			// Felix reads local routes, and 127.0.0.0/8 is one.
+			if whole := a.Prefix.Masked(); a.Scope == host.ScopeHost && whole != a.Prefix {
+				out[i].Addrs = append(out[i].Addrs, whole)
+			}
 		}
 	}
 	return out
