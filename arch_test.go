@@ -41,7 +41,7 @@ compiler/resolve     <- compiler/diag compiler/calico compiler/cluster compiler/
 compiler/felix       <- compiler/resolve dataplane/packet dataplane/nf
 compiler/kubeproxy   <- compiler/cluster dataplane/packet dataplane/nf dataplane/host
 compiler/routing     <- compiler/diag compiler/yamlpos compiler/calico compiler/cluster dataplane/packet dataplane/host
-compiler/link        <- compiler/diag compiler/calico compiler/cluster compiler/resolve compiler/felix compiler/kubeproxy compiler/routing dataplane/packet dataplane/nf dataplane/host
+compiler/link        <- compiler/diag compiler/yamlpos compiler/calico compiler/cluster compiler/resolve compiler/felix compiler/kubeproxy compiler/routing dataplane/packet dataplane/nf dataplane/host
 simulator/trace      <- dataplane/packet dataplane/nf
 simulator/conntrack  <- dataplane/packet
 simulator/eval       <- dataplane/packet dataplane/nf simulator/trace simulator/conntrack

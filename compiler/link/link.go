@@ -46,6 +46,8 @@ type Linker struct {
 	index    *resolve.Index
 	routing  *routing.Cluster
 	options  Options
+	// proxyConfig is kube-proxy's configuration; nil when the input has none.
+	proxyConfig *proxyConfig
 	// base are settings below every FelixConfiguration; notes say what was
 	// assumed.
 	base  resolve.Config
@@ -54,6 +56,10 @@ type Linker struct {
 
 // New prepares a cluster. Findings are about objects that cannot be converted.
 func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
+	config, configFindings := readProxyConfig(s)
+	if config != nil && opt.KubeProxy == "" && !opt.IPVS {
+		opt.KubeProxy = config.mode()
+	}
 	opt.IPVS = opt.IPVS || opt.KubeProxy == KubeProxyIPVS
 	made := makeSlices(s)
 	env := installEnv(s)
@@ -69,8 +75,8 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	opt.Env = env
 	nodes, more := routing.New(s, model)
 	findings = append(findings, more...)
-	findings = append(findings, checkServices(s)...)
-	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt}
+	findings = append(findings, append(configFindings, checkServices(s)...)...)
+	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt, proxyConfig: config}
 	l.assumeInstall()
 	if made {
 		l.notes = append(l.notes, "no EndpointSlices in the input: services lead to the pods that their selectors select")

@@ -71,6 +71,10 @@ func (l *Linker) proxy(s *host.State, mode kubeproxy.Mode, backend nf.Backend) (
 	opt.Local = kubeproxy.LocalDetector{CIDRs: l.podCIDRs()}
 	opt.NFAcct = false
 	opt.ServiceCIDRs = l.serviceCIDRs()
+	if l.proxyConfig != nil {
+		l.proxyConfig.apply(&opt)
+		l.proxyConfig.sysctls(s)
+	}
 	opt.ConntrackBeLiberal = s.Sysctls[beLiberal] != "" && s.Sysctls[beLiberal] != "0"
 	for _, link := range s.Links {
 		for _, a := range link.Addrs {
@@ -84,9 +88,8 @@ func (l *Linker) proxy(s *host.State, mode kubeproxy.Mode, backend nf.Backend) (
 	return res, nil
 }
 
-// beLiberal is the sysctl with which kube-proxy lets invalid packets pass. What
-// sets it (conntrack.tcpBeLiberal of kube-proxy's configuration) is not in the
-// input; a HostNetwork document can say it.
+// beLiberal is the sysctl with which kube-proxy lets invalid packets pass: set by
+// its configuration (conntrack.tcpBeLiberal) or by the node itself.
 const beLiberal = "net.netfilter.nf_conntrack_tcp_be_liberal"
 
 // addServices adds kube-proxy's rules to a node's and returns the origins of
@@ -180,19 +183,6 @@ func (l *Linker) podCIDRs() []netip.Prefix {
 	for _, o := range l.snapshot.IPPools {
 		if p, err := netip.ParsePrefix(o.Object.Spec.CIDR); err == nil {
 			out = append(out, p.Masked())
-		}
-	}
-	return out
-}
-
-// serviceCIDRs are the prefixes of the ServiceCIDR objects.
-func (l *Linker) serviceCIDRs() []netip.Prefix {
-	var out []netip.Prefix
-	for _, o := range l.snapshot.ServiceCIDRs {
-		for _, c := range o.Object.Spec.CIDRs {
-			if p, err := netip.ParsePrefix(c); err == nil {
-				out = append(out, p.Masked())
-			}
 		}
 	}
 	return out

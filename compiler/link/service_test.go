@@ -1,12 +1,15 @@
 package link
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
 	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
 )
 
 const oddServices = `apiVersion: v1
@@ -88,6 +91,55 @@ func TestServices_NotesAreFindings(t *testing.T) {
 	}
 	if l := f.Hosts[0].FindLink("kube-ipvs0"); l == nil || len(l.Addrs) != 1 {
 		t.Errorf("kube-ipvs0 is %+v", l)
+	}
+}
+
+// kubeadm's ConfigMap says how kube-proxy runs.
+func TestServices_ProxyConfig(t *testing.T) {
+	const config = `---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: kube-proxy, namespace: kube-system}
+data:
+  config.conf: |-
+    apiVersion: kubeproxy.config.k8s.io/v1alpha1
+    kind: KubeProxyConfiguration
+    bindAddress: 0.0.0.0
+    clusterCIDR: 10.244.0.0/16
+    mode: %MODE%
+    nodePortAddresses: null
+    conntrack: {maxPerCore: null, tcpBeLiberal: true, tcpEstablishedTimeout: 2h}
+    iptables: {masqueradeAll: true, masqueradeBit: 20, syncPeriod: 0s}
+    ipvs: {scheduler: lc}
+`
+	load := func(mode string) (host.State, diag.List) {
+		s, _ := cluster.Read([]cluster.File{{Name: "odd.yaml", Data: []byte(oddServices + strings.ReplaceAll(config, "%MODE%", mode))}}, cluster.Options{})
+		l, findings := New(s, Options{})
+		state, _, _, err := l.Node("n1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state, findings
+	}
+	state, _ := load("ipvs")
+	if len(state.IPVS) == 0 || state.IPVS[0].Scheduler != "lc" {
+		t.Errorf("virtual servers %+v", state.IPVS)
+	}
+	if got := state.Sysctls["net.netfilter.nf_conntrack_tcp_timeout_established"]; got != "7200" || state.Sysctls[beLiberal] != "1" {
+		t.Errorf("established connections live for %q seconds, liberal %q", got, state.Sysctls[beLiberal])
+	}
+	text := fmt.Sprintf("%+v", state.Ruleset.FindTable(nf.IptablesLegacy, nf.FamilyIP, "nat").FindChain("KUBE-MARK-MASQ"))
+	if !strings.Contains(text, "Mask:1048576") {
+		t.Errorf("the mark is not bit 20: %s", text)
+	}
+	if state, _ = load(`""`); state.IPVS != nil || state.Ruleset.FindTable(nf.IptablesLegacy, nf.FamilyIP, "filter").FindChain("KUBE-EXTERNAL-SERVICES") == nil {
+		t.Error("without a mode it is not iptables mode")
+	}
+	if invalid := state.Ruleset.FindTable(nf.IptablesLegacy, nf.FamilyIP, "filter").FindChain("KUBE-FORWARD").Rules; len(invalid) != 2 {
+		t.Errorf("%d rules in KUBE-FORWARD, want 2 without the drop of invalid packets", len(invalid))
+	}
+	if _, findings := load("userspace"); !findings.HasErrors() {
+		t.Error("no error about an unknown mode")
 	}
 }
 
