@@ -32,6 +32,7 @@ func (r *reader) assemble() {
 	}
 	r.neigh.peers(r.state.Links)
 	r.tables()
+	r.twice()
 	slices.SortStableFunc(r.state.Rules, byPriority)
 }
 

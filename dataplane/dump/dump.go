@@ -7,8 +7,8 @@
 // one after the other. Out: the state, and findings at file:line for everything
 // that was not understood. A file that holds no capture is a note; a line that
 // does not fit into its capture is an error, and the rest is still read. Two
-// captures of the same kind are an error, because nothing says which one is
-// true; iptables' legacy and nft backends are different kinds.
+// captures of the same kind that differ are an error, because nothing says which
+// one is true; iptables' legacy and nft backends are different kinds.
 //
 // The package does not run tools, does not read paths, and does not guess what a
 // capture leaves out. It mirrors the output of iproute2 (ip/ipaddress.c,
@@ -102,7 +102,7 @@ func ForMode(m Mode) func(name string) bool {
 
 // ReadFiles reads the files as captures of one node.
 func ReadFiles(files []File, name host.Name) (*host.State, diag.List) {
-	r := reader{state: &host.State{Name: name, Sysctls: map[string]string{}}, seen: map[kind]string{}}
+	r := reader{state: &host.State{Name: name, Sysctls: map[string]string{}}}
 	for _, f := range files {
 		sections := split(f, &r.findings)
 		if len(sections) == 0 {
@@ -125,7 +125,6 @@ type reader struct {
 	state    *host.State
 	findings diag.List
 	sections []section
-	seen     map[kind]string
 	neigh    neighbours
 }
 
@@ -138,24 +137,6 @@ func (r *reader) noteForeign(f File) {
 		Message: "the file holds no capture that is known here and was left out",
 		Hint:    "known are iptables-save, ipset save, nft list ruleset, ip addr, ip route, ip rule and sysctl",
 	})
-}
-
-// claim says whether a section is the first of its kind; a second one is an
-// error. Neighbours and sysctls may come in several files.
-func (r *reader) claim(s section) bool {
-	if s.kind == kindNeigh || s.kind == kindSysctl || s.kind == kindUname {
-		return true
-	}
-	if first, ok := r.seen[s.kind]; ok && first != s.file {
-		r.findings.Add(diag.Finding{
-			Code: "dump/duplicate", Severity: diag.Error, Span: spanLine(s.file, s.first, ""),
-			Message: "a second capture of " + s.kind.String() + "; the first is in " + first + ", and this one was left out",
-			Hint:    "give the captures of one node at one time; choose one of the two files",
-		})
-		return false
-	}
-	r.seen[s.kind] = s.file
-	return true
 }
 
 // spanLine is the span of a whole line.

@@ -148,3 +148,63 @@ func TestReadFiles_NFTListedTwice(t *testing.T) {
 		t.Errorf("no error: %v", messages(found))
 	}
 }
+
+// The same capture twice, in one file or in two, counts once; different ones of a
+// kind are an error.
+func TestReadFiles_Repeated(t *testing.T) {
+	for _, name := range []string{"compat/iptables-save.txt", "ip/route.txt", "ip/route.json", "ip/rule.json"} {
+		files := recorded(t, name)
+		want, wantFound := ReadFiles(files, "n")
+		files[0].Text += "\n" + files[0].Text
+		got, found := ReadFiles(files, "n")
+		if d := cmp.Diff(want, got, compare); d != "" || found.HasErrors() || len(found) <= len(wantFound) {
+			t.Errorf("%s: %v %s", name, messages(found), d)
+		}
+	}
+	files := recorded(t, "compat/iptables-save.txt")
+	files[0].Text += strings.Replace(files[0].Text, "-j DROP", "-j ACCEPT", 1)
+	if _, found := ReadFiles(files, "n"); !found.HasErrors() {
+		t.Errorf("tables that differ: %v", messages(found))
+	}
+}
+
+// ip route show table all has the routes of IPv6 too, so that those of ip -6
+// route are there twice.
+func TestReadFiles_RoutesOfBothFamilies(t *testing.T) {
+	all := recorded(t, "ip/route.txt")
+	want, _ := ReadFiles(all, "n")
+	six := "fd00::/64 dev v0 proto kernel metric 256 pref medium\ndefault dev v0 metric 1024 pref medium\n"
+	for _, name := range []string{"a-route6.txt", "z-route6.txt"} {
+		files := append([]File{{Name: name, Text: six}}, all...)
+		if name == "z-route6.txt" {
+			files[0], files[1] = files[1], files[0]
+		}
+		got, found := ReadFiles(files, "n")
+		if d := cmp.Diff(want.Routes, sortedLike(want.Routes, got.Routes), compare); d != "" || found.HasErrors() {
+			t.Errorf("%s: %v %s", name, messages(found), d)
+		}
+	}
+	if _, found := ReadFiles(append(all, File{Name: "other", Text: "fd09::/64 dev v0 metric 1 pref medium\n"}), "n"); !found.HasErrors() {
+		t.Error("routes of another time: no error")
+	}
+}
+
+// sortedLike puts the routes of b that a has into the order of a.
+func sortedLike(a, b []host.Route) []host.Route {
+	var out []host.Route
+	for _, r := range append(append([]host.Route{}, a...), b...) {
+		if containsRoute(b, r) && !containsRoute(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func containsRoute(list []host.Route, r host.Route) bool {
+	for _, o := range list {
+		if asText(o) == asText(r) {
+			return true
+		}
+	}
+	return false
+}
