@@ -5,7 +5,6 @@ import (
 	"math/bits"
 	"slices"
 
-	"tortie/compiler/resolve"
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 )
@@ -26,17 +25,23 @@ func spread(n, mask uint32) uint32 {
 	return out
 }
 
+// endpointNames are the interfaces of the endpoints that get a mark: of active
+// workloads and of host endpoints, the one of all interfaces included.
+func (r *renderer) endpointNames() []string {
+	var names []string
+	for _, w := range activeWorkloads(r.view.Workloads) {
+		names = append(names, w.Iface)
+	}
+	for _, b := range r.bindHosts() {
+		names = append(names, b.iface)
+	}
+	return names
+}
+
 // allocateEndpointMarks gives each interface a mark: the hash of its name, or
 // the next free number. When two names collide, Felix gives the number to the
 // one it hears of first; here that is the first by name.
-func allocateEndpointMarks(v *resolve.View, m marks) map[string]uint32 {
-	var names []string
-	for i := range v.Workloads {
-		names = append(names, v.Workloads[i].Iface)
-	}
-	for i := range v.Interfaces {
-		names = append(names, v.Interfaces[i].Name)
-	}
+func allocateEndpointMarks(names []string, m marks) map[string]uint32 {
 	slices.Sort(names)
 	size := uint32(1) << min(bits.OnesCount32(m.endpoint), 31)
 	used := map[uint32]bool{0: true, 1: true} // 1 is the mark of other interfaces

@@ -59,7 +59,7 @@ func newRenderer(v *resolve.View, m marks, f packet.Family, o *origins, p *[]Pro
 	}
 	r.logLimit = r.parseLogLimit()
 	if r.set.IPVS {
-		r.epMarks = allocateEndpointMarks(v, m)
+		r.epMarks = allocateEndpointMarks(r.endpointNames(), m)
 	}
 	return r
 }
