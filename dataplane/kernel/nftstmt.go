@@ -225,13 +225,20 @@ func (r *ruleEncoder) reject(s nf.Reject) error {
 		r.add(&expr.Reject{Type: rejectReset})
 		return r.bad
 	}
-	code, ok := rejectCodes[r.fam][s.With]
+	fam, kind := r.fam, uint32(rejectICMP)
+	port := s.With == nf.RejectDefault || s.With == nf.RejectPortUnreach
+	switch {
+	case fam != nf.FamilyInet:
+	case port && r.l3 == packet.IPv4: // as nft does where the rule asks for a family
+		fam = nf.FamilyIP
+	case port && r.l3 == packet.IPv6:
+		fam = nf.FamilyIP6
+	default:
+		kind = rejectICMPX
+	}
+	code, ok := rejectCodes[fam][s.With]
 	if !ok {
 		return fmt.Errorf("reject answer %d in family %s", s.With, r.fam)
-	}
-	kind := uint32(rejectICMP)
-	if r.fam == nf.FamilyInet {
-		kind = rejectICMPX
 	}
 	r.add(&expr.Reject{Type: kind, Code: code})
 	return r.bad
