@@ -28,8 +28,11 @@ func (r *reader) assemble() {
 			r.state.Kernel = reUname.FindStringSubmatch(s.lines[0].text)[1]
 		case whatIPSet:
 			r.ipsets(s)
+		case whatIPVS:
+			r.ipvs(s)
 		}
 	}
+	r.missingIPVS()
 	r.neigh.peers(r.state.Links)
 	r.tables()
 	r.twice()

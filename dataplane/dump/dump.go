@@ -1,6 +1,6 @@
 // Package dump reads the captures of one node (iptables-save, ip6tables-save,
 // ipset save, nft list ruleset, ip addr, ip route, ip rule, ip neigh, bridge fdb,
-// sysctl; nft's and ip's also as JSON) into a host.State.
+// sysctl, ipvsadm -S; nft's and ip's also as JSON) into a host.State.
 //
 // In: named pieces of text, or a folder of an fs.FS. What a file is is decided
 // by its content, whatever it is called, and one file may hold several captures

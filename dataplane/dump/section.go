@@ -31,6 +31,7 @@ const (
 	whatNeigh
 	whatSysctl
 	whatUname
+	whatIPVS
 )
 
 var (
@@ -63,6 +64,8 @@ func (k kind) String() string {
 		return "ip neigh"
 	case whatSysctl:
 		return "sysctl"
+	case whatIPVS:
+		return "ipvsadm -S -n"
 	}
 	return "uname"
 }
@@ -108,6 +111,7 @@ var (
 	reAddr      = regexp.MustCompile(`^\d+: \S+: <[^>]*>`)
 	reRule      = regexp.MustCompile(`^\d+:\s+(not )?(from|to|iif|oif|fwmark|lookup|ipproto|all)\b`)
 	reSysctl    = regexp.MustCompile(`^(/proc/sys/[^=\s]+|(net|kernel|vm|fs|user|dev|abi|debug|crypto)[./][^=\s]+)\s*=`)
+	reIPVS      = regexp.MustCompile(`^-[Aa] (-t|-u|-f|--sctp-service) \S+`)
 	reUname     = regexp.MustCompile(`^Linux \S+ (\d+\.\d+\S*) `)
 	reFDB       = regexp.MustCompile(`^[0-9a-f]{2}(:[0-9a-f]{2}){5} dev \S+`)
 	reNeigh     = regexp.MustCompile(` dev \S+.*( lladdr | FAILED\s*$| INCOMPLETE\s*$| NOARP\s*$| PERMANENT\s*$| proxy\s*$)`)
@@ -119,6 +123,8 @@ var routeTypes = []string{"unicast", "local", "broadcast", "anycast", "multicast
 // classify says what a line begins, or whatNone.
 func classify(text string) what {
 	switch {
+	case reIPVS.MatchString(text):
+		return whatIPVS
 	case reGenerated.MatchString(text), reTable.MatchString(text):
 		return whatIptables
 	case reNFT.MatchString(text), reManaged.MatchString(text):

@@ -32,6 +32,9 @@ type State struct {
 	Ruleset nf.Ruleset
 	// IPVS are the virtual servers of the kernel's load balancer.
 	IPVS []VirtualServer `json:",omitempty"`
+	// IPVSMissing says that virtual servers have the addresses of this link and
+	// that they are not known.
+	IPVSMissing LinkName `json:",omitempty"`
 	// Kernel is the kernel's release ("6.18.44"); empty when unknown. A few
 	// behaviours differ between releases.
 	Kernel string `json:",omitempty"`

@@ -47,7 +47,7 @@ func (n *node) ipvsIn(h nf.Hook, f *flight) bool {
 		return false
 	}
 	if c == nil {
-		if v == nil || f.p.Proto == packet.ProtoTCP && f.p.TCP.Flags&(packet.SYN|packet.RST) != packet.SYN {
+		if v == nil || !begins(&f.p) {
 			return true
 		}
 		if c = n.schedule(v, client, virtual); c == nil {
@@ -58,6 +58,18 @@ func (n *node) ipvsIn(h nf.Hook, f *flight) bool {
 	}
 	n.ipvs.see(c, &f.p, true, n.w.now)
 	return n.toReal(h, c, f)
+}
+
+// begins reports whether IPVS makes a connection of a packet that belongs to
+// none (tcp_conn_schedule, sctp_conn_schedule).
+func begins(p *packet.Packet) bool {
+	switch p.Proto {
+	case packet.ProtoTCP:
+		return p.TCP.Flags&(packet.SYN|packet.RST) == packet.SYN
+	case packet.ProtoSCTP:
+		return len(p.SCTP) > 0 && p.SCTP[0].Type == sctpInit
+	}
+	return true
 }
 
 // schedule chooses a real server: that of the client where the service is
@@ -176,4 +188,18 @@ func (n *node) answeredByIPVS(h nf.Hook, f *flight) bool {
 		return true
 	}
 	return n.reroute(h, f)
+}
+
+// ipvsMissing ends a packet for an address of virtual servers that are not known.
+func (n *node) ipvsMissing(f *flight) bool {
+	missing := n.state.IPVSMissing
+	if missing == "" || !f.p.Proto.HasPorts() {
+		return false
+	}
+	if own, ok := n.routes.Owns(f.p.Dst); !ok || own != missing {
+		n.w.assume("node ports of " + string(n.state.Name) + " may be virtual servers of IPVS, which are not in the capture")
+		return false
+	}
+	f.unknown(n, f.p.Dst.String()+" may be a virtual server of IPVS, whose servers are not in the capture")
+	return true
 }

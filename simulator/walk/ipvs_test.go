@@ -161,3 +161,17 @@ func TestIPVS_IdleConnection(t *testing.T) {
 		t.Error("after 16 idle minutes the connection still works")
 	}
 }
+
+// A capture of a node with IPVS but without its servers: what a packet to a
+// service meets is not known, and is not guessed.
+func TestIPVS_ServersNotCaptured(t *testing.T) {
+	s := withIPVS(t)
+	s.IPVS, s.IPVSMissing = nil, "kube-ipvs0"
+	w := walk.NewHost(s, walk.Options{})
+	if c := w.Connect(toVIP(pod0, 80)); c.Verdict != trace.Unknown || !strings.Contains(c.Reason.Text, "IPVS") {
+		t.Errorf("%s because %q", c.Verdict, c.Reason.Text)
+	}
+	if c := w.Connect(walk.Request{From: pod0, Dst: addr("10.65.0.3"), Proto: packet.ProtoTCP, SrcPort: 40000, DstPort: 80}); c.Verdict != trace.Allow {
+		t.Errorf("another pod: %s because %q", c.Verdict, c.Reason.Text)
+	}
+}

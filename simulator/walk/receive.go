@@ -120,7 +120,7 @@ func (n *node) deliver(f *flight) {
 	if !v6 && !n.gather(nf.LocalIn, f) || !n.hook(nf.LocalIn, f) || v6 && !n.gather(nf.LocalIn, f) {
 		return
 	}
-	if n.decapsulate(f) {
+	if n.ipvsMissing(f) || n.decapsulate(f) {
 		return
 	}
 	f.finish(n, Delivered, "")
