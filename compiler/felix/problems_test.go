@@ -1,6 +1,7 @@
 package felix
 
 import (
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,6 +48,11 @@ func TestProgram_SettingsThatCrash(t *testing.T) {
 		{"one log line a day", func(s *resolve.Settings) { s.LogRateLimit = "1/day" }, true, false},
 		{"a hundred log lines a day", func(s *resolve.Settings) { s.LogRateLimit = "100/day" }, false, false},
 		{"interface filter with +", func(s *resolve.Settings) { s.NATOutgoingInterfaceFilter = "eth+" }, false, true},
+		{"external nodes within others", func(s *resolve.Settings) {
+			s.NATExcludeHosts = true
+			s.ExternalNodes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.1.0.0/16")}
+		}, false, true},
+		{"log prefix", func(s *resolve.Settings) { s.LogPrefix = strings.Repeat("p", 126) }, false, true},
 		{"reject", func(s *resolve.Settings) { s.DenyReject = true }, true, false},
 	} {
 		for _, nft := range []bool{false, true} {

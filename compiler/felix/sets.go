@@ -156,10 +156,27 @@ func (r *renderer) newSet(id string, t resolve.SetType, members []resolve.Member
 		return packet.FamilyOf(m.Prefix.Addr()) != r.family
 	})
 	slices.SortFunc(own, compareMembers)
-	for _, m := range slices.Compact(own) {
+	own = slices.Compact(own)
+	if r.nft && t == resolve.SetNet {
+		r.checkOverlap(s.Name, own)
+	}
+	for _, m := range own {
 		s.Elements = append(s.Elements, r.element(t, m))
 	}
 	return s
+}
+
+// checkOverlap finds prefixes within others, which nft does not take into a set.
+// Members are sorted: the wider one comes first.
+func (r *renderer) checkOverlap(set nf.SetName, members []resolve.Member) {
+	var wide netip.Prefix
+	for _, m := range members {
+		if wide.IsValid() && wide.Contains(m.Prefix.Addr()) {
+			r.problem(0, fmt.Sprintf("set %s has %s within %s: nft refuses it and Felix crashes", set, m.Prefix, wide))
+			return
+		}
+		wide = m.Prefix
+	}
 }
 
 func compareMembers(a, b resolve.Member) int {
