@@ -53,8 +53,9 @@ type run struct {
 
 // object is one object of any kind with its place.
 type object struct {
-	src  cluster.Source
-	meta metaObject
+	src      cluster.Source
+	meta     metaObject
+	replaced bool // another object of that name counts
 }
 
 // metaObject is what every object has.
@@ -81,8 +82,11 @@ func subjects(s *cluster.Snapshot) []object {
 			if !src.IsValid() || !obj.IsValid() || obj.IsNil() {
 				continue
 			}
-			o := object{src: src.Interface().(cluster.Source)}
+			o := object{src: src.Interface().(cluster.Source), replaced: v.Type().Field(i).Name == "Replaced"}
 			o.meta, _ = obj.Interface().(metaObject)
+			if obj.Kind() == reflect.Interface {
+				obj = obj.Elem()
+			}
 			if o.meta != nil && o.src.Node != nil && obj.Type().Elem().Name() == o.src.Kind {
 				all = append(all, o)
 			}

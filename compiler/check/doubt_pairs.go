@@ -15,7 +15,7 @@ func (r *run) pairDoubts() {
 	for _, sub := range subjects(r.snap) {
 		o := r.on(sub)
 		switch {
-		case o.src.Node == nil || !isCalicoVersion(o.src.APIVersion):
+		case o.replaced || o.src.Node == nil || !isCalicoVersion(o.src.APIVersion):
 		case o.src.Kind == "GlobalNetworkPolicy" || o.src.Kind == "NetworkPolicy":
 			policies = append(policies, o)
 		case o.src.Kind == "Tier":
@@ -146,7 +146,7 @@ func (r *run) stagedDeletes(policies []on) {
 	for _, sub := range subjects(r.snap) {
 		o := r.on(sub)
 		kind := map[string]string{"StagedGlobalNetworkPolicy": "GlobalNetworkPolicy", "StagedNetworkPolicy": "NetworkPolicy"}[o.src.Kind]
-		if kind == "" || o.text(path{"spec", "stagedAction"}) != "Delete" {
+		if kind == "" || o.replaced || o.text(path{"spec", "stagedAction"}) != "Delete" {
 			continue
 		}
 		enforced := o

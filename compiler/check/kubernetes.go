@@ -170,6 +170,7 @@ func (o on) ipBlock(at path) {
 		o.report("value/net", at.add("cidr"), netHint(text), "%s: %q is not a network", dotted(at.add("cidr")), text)
 		return
 	}
+	o.strictNet(text, at.add("cidr"))
 	for i, n := range items(o.node(at.add("except"))) {
 		p := at.add("except", i)
 		except, _, err := parseNet(n.Text)
@@ -178,7 +179,17 @@ func (o on) ipBlock(at path) {
 			o.report("value/net", p, netHint(n.Text), "%s: %q is not a network", dotted(p), n.Text)
 		case !inside(except, block):
 			o.report("kubernetes/except", p, "give a network inside "+block.String()+" and smaller", "%s: %s is not a part of %s", dotted(p), n.Text, text)
+		default:
+			o.strictNet(n.Text, p)
 		}
+	}
+}
+
+// strictNet asks that no bits are set beyond the prefix length, which servers
+// from Kubernetes 1.36 on refuse.
+func (o on) strictNet(text string, at path) {
+	if p, err := netip.ParsePrefix(text); err == nil && p != p.Masked() {
+		o.report("value/host-bits", at, "write "+p.Masked().String(), "%s: %s has bits set beyond its prefix length", dotted(at), text)
 	}
 }
 

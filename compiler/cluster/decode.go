@@ -106,6 +106,7 @@ func settle[T any](r *reader, list []Object[T]) []Object[T] {
 	for _, o := range list {
 		if n := len(out); n > 0 && sameName(out[n-1], o) {
 			reportDuplicate(r, out[n-1], o)
+			r.snap.Replaced = append(r.snap.Replaced, Replaced{Source: out[n-1].Source, Object: out[n-1].Object})
 			out[n-1] = o
 			continue
 		}

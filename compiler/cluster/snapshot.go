@@ -54,6 +54,12 @@ type Object[T any] struct {
 	Object *T
 }
 
+// Replaced is an object of any kind that does not count.
+type Replaced struct {
+	Source Source
+	Object any
+}
+
 // Snapshot is everything that was read, each kind sorted by namespace and name.
 // Of two objects with the same kind, namespace and name the later one read wins
 // and a finding says so. CalicoNodes are projectcalico.org nodes, Nodes the
@@ -106,6 +112,10 @@ type Snapshot struct {
 	ClusterNetworkPolicies       []Object[calico.ClusterNetworkPolicy]
 	AdminNetworkPolicies         []Object[calico.AdminNetworkPolicy]
 	BaselineAdminNetworkPolicies []Object[calico.BaselineAdminNetworkPolicy]
+
+	// Replaced are objects that another one of the same kind, namespace and name
+	// took the place of; they count for nothing and are here to be checked.
+	Replaced []Replaced
 
 	// Others are documents of kinds that are not modelled here, in input order
 	// after sorting by file and line; their nodes are there for who knows them.
