@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tortie/compiler/diag"
+	"tortie/dataplane/packet"
 )
 
 // failure is why a piece of text was not read: it is malformed, or it is a form
@@ -27,6 +28,9 @@ type cursor struct {
 	toks []token
 	i    int
 	last token // the tokEOF
+	// asked is the IP family that statements before have asked for, in a table of
+	// both.
+	asked packet.Family
 }
 
 func newCursor(toks []token) *cursor {

@@ -24,6 +24,9 @@ func (p *parser) rule(fam nf.Family, toks []token) (nf.Rule, bool) {
 		s, err := parseStmt(c, fam)
 		if err == nil {
 			r.Body = append(r.Body, s)
+			if f := askedFamily(s); f != 0 && fam == nf.FamilyInet {
+				c.asked = f
+			}
 			continue
 		}
 		if s, next := p.opaque(toks, start, err); next > start {

@@ -242,67 +242,6 @@ func logOption(c *cursor) string {
 	return strings.Join(append(words, last), " ")
 }
 
-// rejectCode is the text behind "reject with" for one answer.
-type rejectCode struct {
-	text string
-	with nf.RejectWith
-}
-
-// The codes by the protocol of the answer. Names differ between versions; the
-// first of an answer is the one printed.
-var (
-	rejectICMP = []rejectCode{
-		{"port-unreachable", nf.RejectPortUnreach}, {"host-unreachable", nf.RejectHostUnreach},
-		{"net-unreachable", nf.RejectNetUnreach}, {"prot-unreachable", nf.RejectProtoUnreach},
-		{"net-prohibited", nf.RejectNetProhib}, {"host-prohibited", nf.RejectHostProhib},
-		{"admin-prohibited", nf.RejectAdminProhib},
-	}
-	rejectICMPv6 = []rejectCode{
-		{"port-unreachable", nf.RejectPortUnreach}, {"addr-unreachable", nf.RejectHostUnreach},
-		{"no-route", nf.RejectNoRoute}, {"admin-prohibited", nf.RejectAdminProhib},
-		{"policy-fail", nf.RejectPolicyFail}, {"reject-route", nf.RejectRejectRoute},
-	}
-	rejectICMPX = []rejectCode{
-		{"port-unreachable", nf.RejectPortUnreach}, {"host-unreachable", nf.RejectHostUnreach},
-		{"no-route", nf.RejectNoRoute}, {"admin-prohibited", nf.RejectAdminProhib},
-	}
-)
-
-// parseReject reads what stands behind "reject". Port unreachable is what nft
-// prints without words, so it is RejectDefault wherever both are the same.
-func parseReject(c *cursor, fam nf.Family) (nf.Stmt, error) {
-	if !c.accept("with") {
-		return nf.Reject{With: nf.RejectDefault}, nil
-	}
-	if c.accept("tcp", "reset") {
-		return nf.Reject{With: nf.RejectTCPReset}, nil
-	}
-	var codes []rejectCode
-	switch {
-	case c.peek().is("icmp") && fam == nf.FamilyIP:
-		codes = rejectICMP
-	case c.peek().is("icmpv6") && fam == nf.FamilyIP6:
-		codes = rejectICMPv6
-	case c.peek().is("icmpx") && fam != nf.FamilyIP && fam != nf.FamilyIP6:
-		codes = rejectICMPX
-	case c.peek().is("icmp") || c.peek().is("icmpv6") || c.peek().is("icmpx"):
-		return nil, c.unmodelled()
-	default:
-		return nil, c.wanted(`"tcp reset", "icmp", "icmpv6" or "icmpx"`)
-	}
-	c.next()
-	c.accept("type")
-	for _, r := range codes {
-		if c.accept(r.text) {
-			if r.with == nf.RejectPortUnreach {
-				return nf.Reject{With: nf.RejectDefault}, nil
-			}
-			return nf.Reject{With: r.with}, nil
-		}
-	}
-	return nil, c.wanted("the name of an ICMP code")
-}
-
 // parseSetElement reads "update @affinity { ip saddr timeout 3h }".
 func parseSetElement(c *cursor, fam nf.Family) (nf.Stmt, error) {
 	s := nf.SetElement{Op: c.next().text}

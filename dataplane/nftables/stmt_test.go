@@ -196,3 +196,23 @@ func TestParse_MarksIptablesTables(t *testing.T) {
 		}
 	}
 }
+
+// In a table of both families nft shows the answer in the words of the family
+// that the rule asks for.
+func TestParse_RejectInTheWordsOfAFamily(t *testing.T) {
+	for rule, want := range map[string]nf.Stmt{
+		"ip saddr 10.0.0.1 reject with icmp port-unreachable":            nf.Reject{With: nf.RejectDefault},
+		"ip saddr 10.0.0.1 reject with icmp net-unreachable":             nf.Reject{With: nf.RejectNoRoute},
+		"icmpv6 type echo-request reject with icmpv6 no-route":           nf.Reject{With: nf.RejectNoRoute},
+		"meta nfproto ipv6 reject with icmpv6 addr-unreachable":          nf.Reject{With: nf.RejectHostUnreach},
+		"ip saddr 10.0.0.1 reject with icmp prot-unreachable":            nf.OpaqueTarget{Text: "reject with icmp prot-unreachable"},
+		"ip saddr 10.0.0.1 reject with icmpv6 no-route":                  nf.OpaqueTarget{Text: "reject with icmpv6 no-route"},
+		"ct original ip saddr 10.0.0.1 reject with icmp net-unreachable": nf.OpaqueTarget{Text: "reject with icmp net-unreachable"},
+	} {
+		tables, _ := Parse("f", []byte("table inet t {\n\tchain c {\n\t\t"+rule+"\n\t}\n}\n"))
+		body := tables[0].Chains[0].Rules[0].Body
+		if d := cmp.Diff(want, body[len(body)-1], sameAddr); d != "" {
+			t.Errorf("%s: %s", rule, d)
+		}
+	}
+}
