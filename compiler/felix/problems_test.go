@@ -52,6 +52,10 @@ func TestProgram_SettingsThatCrash(t *testing.T) {
 			s.NATExcludeHosts = true
 			s.ExternalNodes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.1.0.0/16")}
 		}, false, true},
+		{"small sets", func(s *resolve.Settings) {
+			s.NATExcludeHosts, s.MaxIPSetSize = true, 1
+			s.ExternalNodes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("11.0.0.0/8")}
+		}, true, false},
 		{"log prefix", func(s *resolve.Settings) { s.LogPrefix = strings.Repeat("p", 126) }, false, true},
 		{"reject", func(s *resolve.Settings) { s.DenyReject = true }, true, false},
 	} {
