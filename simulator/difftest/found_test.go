@@ -80,6 +80,11 @@ func TestDiff_Found(t *testing.T) {
 		Ruleset: both(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, nf.Rule{Body: []nf.Stmt{fib, nf.Counter{}}})),
 		Network: Network{Routes: []host.Route{{Table: host.TableMain, Type: host.RouteProhibit, Dst: prefixAt(packet.IPv6, "10.1.0.3/32")}}},
 		Shots:   []Shot{syn(packet.IPv6, "10.1.0.3", "10.2.0.2")}}
+	oif := nf.MatchCompare{Key: []nf.Key{{Field: nf.KeyFib, Fib: &nf.Fib{IIF: true, Result: nf.FibOIF}}}, Op: nf.OpNotEqual, Values: [][]nf.Datum{{nf.NumDatum(0)}}}
+	group, broadcast := syn(packet.IPv6, "10.1.0.2", "10.1.0.1"), syn(packet.IPv4, "10.1.0.2", "10.1.0.255")
+	group.Packet = discovery(neighbourAdvert, group.Packet.Src, solicitedNode(group.Packet.Dst))
+	cases["fib finds the link of groups and broadcast addresses"] = &Case{
+		Ruleset: both(base("in", nf.TypeFilter, nf.PreRouting, nf.PriFilter, nf.Rule{Body: []nf.Stmt{oif, nf.Counter{}}})), Shots: []Shot{group, broadcast}}
 	for _, fam := range families {
 		prefix := prefixAt(fam, "10.9.9.0/24")
 		cases["an unreachable rule says that there is no network, "+fam.String()] = &Case{

@@ -162,7 +162,7 @@ func (n *node) fibDev(q eval.FibQuery, a, other netip.Addr) (eval.FibAnswer, boo
 		flow.Mark = q.Packet.Mark
 	}
 	switch {
-	case a.Is6() && a.IsLinkLocalUnicast():
+	case a.Is6() && (a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsInterfaceLocalMulticast()):
 		if flow.OIF = want; want == "" {
 			flow.OIF = host.LinkName(q.In.Name)
 		}
@@ -177,7 +177,7 @@ func (n *node) fibAnswer(flow *route.Flow, want host.LinkName) (eval.FibAnswer, 
 	switch {
 	case res.Unknown != "":
 		return eval.FibAnswer{}, false
-	case res.Err != route.OK || res.Type != host.RouteUnicast:
+	case res.Err != route.OK || res.Type == host.RouteLocal || res.Type == host.RouteAnycast:
 		return eval.FibAnswer{}, true
 	case want == "":
 		return eval.FibAnswer{Iface: n.iface(res.RouteDev)}, true
