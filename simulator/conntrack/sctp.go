@@ -87,7 +87,7 @@ func (c *Conn) sctpNew(p *packet.Packet) Reason {
 			return WhySCTPVTag
 		case chunk.Type == chunkInit:
 			c.SCTP.VTag[Reply] = chunk.InitTag
-		case chunk.Type == chunkHeartbeat:
+		case chunk.Type == chunkHeartbeat || chunk.Type == chunkHeartbeatAck:
 			c.SCTP.VTag[Original] = p.Vtag
 		default:
 			c.SCTP.VTag[Reply] = p.Vtag
@@ -187,9 +187,13 @@ func (w *sctpWalk) heartbeat(typ uint8) (skip, ok bool) {
 	return false, true
 }
 
-// noteInit learns the tag of an INIT.
+// noteInit learns the tag of an INIT. One that repeats the tag that is known is no
+// new attempt; Linux 6.18 was seen to do so.
 func (w *sctpWalk) noteInit(c packet.SCTPChunk) {
 	ct, other := &w.conn.SCTP, w.dir.Other()
+	if w.conn.Status&Confirmed != 0 && ct.VTag[other] == c.InitTag {
+		return
+	}
 	if ct.init[w.dir] && ct.init[other] {
 		ct.init[other] = false
 	}

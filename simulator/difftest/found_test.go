@@ -85,6 +85,31 @@ func TestDiff_Found(t *testing.T) {
 	group.Packet = discovery(neighbourAdvert, group.Packet.Src, solicitedNode(group.Packet.Dst))
 	cases["fib finds the link of groups and broadcast addresses"] = &Case{
 		Ruleset: both(base("in", nf.TypeFilter, nf.PreRouting, nf.PriFilter, nf.Rule{Body: []nf.Stmt{oif, nf.Counter{}}})), Shots: []Shot{group, broadcast}}
+	init := syn(packet.IPv4, "10.1.0.3", "10.2.0.2").Packet
+	init.Proto, init.TCP, init.SCTP = packet.ProtoSCTP, packet.TCP{}, []packet.SCTPChunk{{Type: sctpInit, InitTag: 111}}
+	says := func(side string, tag uint32, typ uint8, initTag uint32) Shot {
+		p := init
+		if side == Right {
+			p.Src, p.Dst, p.SrcPort, p.DstPort = init.Dst, init.Src, init.DstPort, init.SrcPort
+		}
+		p.Vtag, p.SCTP = tag, []packet.SCTPChunk{{Type: typ, InitTag: initTag}}
+		return Shot{From: side, Packet: p}
+	}
+	invalid := nf.Rule{Body: []nf.Stmt{compare(nf.KeyCtState, nf.OpHasAny, nf.NumDatum(uint64(nf.CtInvalid))), nf.Counter{}}}
+	cases["an INIT with the same tag is no new attempt"] = &Case{
+		Ruleset: ruleset(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, invalid)),
+		Shots: []Shot{{From: Left, Packet: init}, says(Right, 111, sctpCookieAck, 0), says(Left, 229, sctpHeartbeatAck, 0),
+			{From: Left, Packet: init}, says(Right, 111, sctpInitAck, 222)}}
+	cases["an association that begins with a heartbeat's answer does not know the other tag"] = &Case{
+		Ruleset: ruleset(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, invalid)),
+		Shots:   []Shot{says(Left, 111, sctpHeartbeatAck, 0), says(Right, 222, sctpHeartbeatAck, 0), says(Right, 222, sctpData, 0)}}
+	for _, fam := range families {
+		cases["fib of a forwarded packet asks as one that came in by its way out, "+fam.String()] = &Case{
+			Ruleset: both(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, nf.Rule{Body: []nf.Stmt{oif, nf.Counter{}}})),
+			Network: Network{Rules: append(defaultRules(), host.Rule{Priority: 100, Family: fam, IIF: "rr", Action: host.ActionLookup, Table: sideTable}),
+				Routes: []host.Route{{Table: sideTable, Type: host.RouteProhibit, Dst: prefixAt(fam, "10.1.0.2/32")}}},
+			Shots: []Shot{syn(fam, "10.1.0.2", "10.2.0.3"), syn(fam, "10.1.0.3", "10.2.0.3")}}
+	}
 	for _, fam := range families {
 		prefix := prefixAt(fam, "10.9.9.0/24")
 		cases["an unreachable rule says that there is no network, "+fam.String()] = &Case{

@@ -96,6 +96,9 @@ func (t *traffic) fresh() Shot {
 	if t.chance(25) {
 		p.TTL = 1
 	}
+	if t.chance(10) {
+		p.TOS = 32
+	}
 	p.Proto = pick(t.maker, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoUDP, t.icmp(), packet.ProtoSCTP)
 	switch p.Proto {
 	case packet.ProtoICMP:
@@ -136,8 +139,11 @@ func (t *traffic) solicit(p *packet.Packet) {
 }
 
 func (t *traffic) destination(from string) netip.Addr {
-	if t.chance(6) {
+	switch {
+	case t.chance(6):
 		return t.addr("10.9.9.9")
+	case t.chance(25) && from != Local && t.fam == packet.IPv4:
+		return t.addr("10.1.0.255", "10.2.0.255")
 	}
 	to := pick(t.maker, Left, Right, Right, Local)
 	for to == from {

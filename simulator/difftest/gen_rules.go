@@ -185,7 +185,11 @@ func (m maker) ifaces(h nf.Hook) []nf.Stmt {
 // iptablesMatch makes one -m match.
 func (m maker) iptablesMatch(proto packet.Proto, h nf.Hook) nf.Stmt {
 	inv := m.chance(4)
-	switch m.IntN(14) {
+	switch m.IntN(16) {
+	case 14:
+		return nf.MatchPktType{Type: pick(m, "unicast", "broadcast", "multicast"), Invert: inv}
+	case 15:
+		return nf.MatchDSCP{DSCP: uint8(m.IntN(3)) * 8, Invert: inv}
 	case 11:
 		return nf.MatchLimit{Rate: 1, Unit: nf.PerHour, Burst: uint32(2 + m.IntN(3))}
 	case 12:

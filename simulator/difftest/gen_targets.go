@@ -26,6 +26,9 @@ func (m maker) iptablesTarget(table nf.TableName, h nf.Hook, proto packet.Proto,
 		if m.chance(2) {
 			return nf.Drop{}
 		}
+		if table == "mangle" {
+			return nf.SetDSCP{DSCP: uint8(m.IntN(3)) * 8}
+		}
 	case 4, 5:
 		return m.setMark()
 	case 6:
@@ -287,7 +290,16 @@ func (m maker) nftMatch() nf.Stmt {
 		c.Mask = 0x1fff
 		return c
 	}
-	switch m.IntN(12) {
+	switch m.IntN(16) {
+	case 12:
+		return compare(nf.KeyCtMark, op, nf.NumDatum(uint64(m.IntN(4))))
+	case 13:
+		status := pick(m, nf.CtStatusSeenReply, nf.CtStatusAssured, nf.CtStatusSNAT, nf.CtStatusDNAT, nf.CtStatusConfirmed)
+		return compare(nf.KeyCtStatus, nf.OpHasAny, nf.NumDatum(uint64(status)))
+	case 14:
+		return compare(nf.KeyPktType, op, nf.NumDatum(uint64(m.IntN(3))))
+	case 15:
+		return m.compareIP(nf.KeyDSCP, op, nf.NumDatum(uint64(m.IntN(3))*8))
 	case 8:
 		return nf.MatchLookup{Key: []nf.Key{m.ipKey(pick(m, nf.KeySAddr, nf.KeyDAddr))}, Set: pick(m, nf.SetName("nets"), "growing"), Invert: m.chance(3)}
 	case 9:
