@@ -1,6 +1,7 @@
 package difftest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -239,6 +240,7 @@ func (l *lab) send(s Shot) error {
 		typ = unix.ETH_P_IPV6
 	}
 	frame := binary.BigEndian.AppendUint16(e.frame[:], typ)
+	toMany(frame, s)
 	_, err = unix.Write(e.fd, append(frame, data...))
 	return err
 }
@@ -249,6 +251,19 @@ func (l *lab) bind(src netip.Addr) error {
 		return unix.Bind(l.raw[packet.IPv4], &unix.SockaddrInet4{Addr: src.As4()})
 	}
 	return unix.Bind(l.raw[packet.IPv6], &unix.SockaddrInet6{Addr: src.As16()})
+}
+
+// toMany changes the hardware address that a frame goes to if its packet goes to a
+// group, or to all of its own side.
+func toMany(frame []byte, s Shot) {
+	own := at(packet.IPv4, labAddrs[s.From][0]).As4()
+	own[3] = 255
+	if dst := s.Packet.Dst; dst.IsMulticast() && dst.Is6() {
+		group := dst.As16()
+		copy(frame, append([]byte{0x33, 0x33}, group[12:]...))
+	} else if dst == netip.AddrFrom4(own) {
+		copy(frame, bytes.Repeat([]byte{0xff}, 6))
+	}
 }
 
 // refusals are what a process may be told when it sends.

@@ -138,8 +138,8 @@ func portUnreachable(p *packet.Packet) packet.Packet {
 	quoted := *p
 	quoted.Mark = 0
 	a := packet.Packet{Src: p.Dst, Dst: p.Src, Proto: packet.ProtoICMP, TTL: 64, ICMPType: 3, ICMPCode: 3, Inner: &quoted}
-	if p.Family() == packet.IPv6 {
-		a.Proto, a.ICMPType, a.ICMPCode = packet.ProtoICMPv6, 1, 4
+	if a.TOS = p.TOS&0x1e | 0xc0; p.Family() == packet.IPv6 {
+		a.Proto, a.ICMPType, a.ICMPCode, a.TOS = packet.ProtoICMPv6, 1, 4, 0
 	}
 	return a
 }
@@ -149,6 +149,7 @@ func (s *stack) icmp(p *packet.Packet) []packet.Packet {
 	switch {
 	case !v6 && p.ICMPType == 8, v6 && p.ICMPType == 128:
 		a := answer(p)
+		a.TOS = p.TOS
 		a.ICMPID, a.ICMPSeq, a.PayloadLen = p.ICMPID, p.ICMPSeq, p.PayloadLen
 		if v6 {
 			a.ICMPType = 129

@@ -104,6 +104,7 @@ func (c *tcpConn) segment(p *packet.Packet, flags packet.TCPFlags, payload uint1
 // reset answers a segment that belongs to no connection.
 func reset(p *packet.Packet) packet.Packet {
 	a := answer(p)
+	a.TOS = p.TOS
 	if p.TCP.Flags&packet.ACK != 0 {
 		a.TCP = packet.TCP{Seq: p.TCP.Ack, Flags: packet.RST}
 		return a

@@ -177,7 +177,7 @@ func (w *scratch) pktType() (uint64, bool) {
 	case w.c.Lookups == nil:
 		return 0, true
 	}
-	rtn, known := w.c.Lookups.AddrType(w.p.Dst, Iface{})
+	rtn, known := w.c.Lookups.AddrType(w.p.Dst, w.c.In)
 	if known && rtn == rtnBroadcast {
 		return 1, true
 	}
