@@ -9,6 +9,7 @@ import (
 
 	"tortie/compiler/check"
 	"tortie/compiler/intent"
+	"tortie/compiler/link"
 	"tortie/compiler/yamlpos"
 
 	"github.com/spf13/cobra"
@@ -40,10 +41,13 @@ func newExplain() *cobra.Command {
 	return cmd
 }
 
-// catalogue is the entries of all codes: of objects, and of intents.
+// catalogue is the entries of all codes: of objects, of intents, of services and nodes.
 func catalogue() []check.Entry {
 	all := check.Catalogue()
 	for _, c := range intent.Codes() {
+		all = append(all, check.Entry{Code: c.Code, Severity: c.Severity, Title: c.Title, Text: c.Text, Fix: c.Fix})
+	}
+	for _, c := range link.Codes() {
 		all = append(all, check.Entry{Code: c.Code, Severity: c.Severity, Title: c.Title, Text: c.Text, Fix: c.Fix})
 	}
 	slices.SortFunc(all, func(a, b check.Entry) int { return strings.Compare(a.Code, b.Code) })

@@ -2,6 +2,9 @@ package link
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +14,29 @@ import (
 	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
 )
+
+// Every code that this package reports can be explained.
+func TestCodes_CoverFindings(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	explained := map[string]bool{}
+	for _, c := range Codes() {
+		explained[c.Code] = true
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`"((?:service|felix)/[a-z-]+)"`).FindAllStringSubmatch(string(text), -1) {
+			if !explained[m[1]] {
+				t.Errorf("%s: code %s is not explained", file, m[1])
+			}
+		}
+	}
+}
 
 const oddServices = `apiVersion: v1
 kind: Node

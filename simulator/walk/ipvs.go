@@ -137,7 +137,7 @@ func (n *node) toReal(h nf.Hook, c *ipvsConn, f *flight) bool {
 	f.ctx.IPVS = &eval.VirtualServer{Proto: c.virtual.proto, Addr: c.virtual.addr, Port: c.virtual.port}
 	f.p.Dst, f.p.DstPort = c.real.addr, c.real.port
 	f.ctx.Ct.AlterReply(c.real.addr, c.real.port)
-	n.recordIPVS(h, "IPVS translated", f)
+	n.recordIPVS(h, "IPVS translated", c, f)
 	if dst.Local() {
 		return true
 	}
@@ -148,9 +148,14 @@ func (n *node) toReal(h nf.Hook, c *ipvsConn, f *flight) bool {
 	return false
 }
 
-func (n *node) recordIPVS(h nf.Hook, text string, f *flight) {
+// recordIPVS records a translation, with the service behind it.
+func (n *node) recordIPVS(h nf.Hook, text string, c *ipvsConn, f *flight) {
 	if r := n.w.rec; r.On() {
-		r.Add(trace.Step{Kind: trace.KindNAT, Hook: h.String(), Text: text, From: trace.End(&f.p, true), To: trace.End(&f.p, false)})
+		s := trace.Step{Kind: trace.KindNAT, Hook: h.String(), Text: text, From: trace.End(&f.p, true), To: trace.End(&f.p, false)}
+		if v := n.ipvs.servers[c.virtual]; v != nil {
+			s.Origin = v.Origin
+		}
+		r.Add(s)
 	}
 }
 
@@ -167,7 +172,7 @@ func (n *node) ipvsOut(h nf.Hook, f *flight) bool {
 			return true
 		}
 		f.p.Src, f.p.Inner.Dst, f.p.Inner.DstPort = c.virtual.addr, c.virtual.addr, c.virtual.port
-		return n.answeredByIPVS(h, f)
+		return n.answeredByIPVS(h, c, f)
 	}
 	real, client := ends(&f.p)
 	c := find(n.ipvs.out, real, client)
@@ -176,14 +181,14 @@ func (n *node) ipvsOut(h nf.Hook, f *flight) bool {
 	}
 	n.ipvs.see(c, &f.p, false, n.w.now)
 	f.p.Src, f.p.SrcPort = c.virtual.addr, c.virtual.port
-	return n.answeredByIPVS(h, f)
+	return n.answeredByIPVS(h, c, f)
 }
 
 // answeredByIPVS routes a translated answer anew unless it is for this host
 // (ip_vs_route_me_harder).
-func (n *node) answeredByIPVS(h nf.Hook, f *flight) bool {
+func (n *node) answeredByIPVS(h nf.Hook, c *ipvsConn, f *flight) bool {
 	f.answered = true
-	n.recordIPVS(h, "IPVS translated back", f)
+	n.recordIPVS(h, "IPVS translated back", c, f)
 	if h == nf.LocalIn || f.dst.Local() {
 		return true
 	}
