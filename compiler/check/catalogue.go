@@ -22,7 +22,7 @@ type Entry struct {
 // can yield, sorted by code.
 func Catalogue() []Entry {
 	all := slices.Concat(readingDocs, valueDocs, metaDocs, policyDocs, ruleDocs, stagedDocs, tierDocs, poolDocs,
-		endpointDocs, felixDocs, bgpDocs, kubernetesDocs, warningDocs, doubtDocs)
+		endpointDocs, felixDocs, bgpDocs, kubernetesDocs, warningDocs, doubtDocs, selectedDocs)
 	slices.SortFunc(all, func(a, b Entry) int { return cmp.Compare(a.Code, b.Code) })
 	return all
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"tortie/compiler/selector"
 )
@@ -60,11 +61,12 @@ func tierTies(tiers []on) {
 // policyTies warns of two policies of one tier and order that can select the same
 // endpoint, of which one allows what the other may deny.
 func policyTies(policies []on) {
-	type place struct{ tier, order string }
+	type place struct{ tier, order, stage string }
 	groups := map[place][]on{}
 	for _, p := range policies {
 		if order := p.text(path{"spec", "order"}); order != "" {
-			key := place{cmp.Or(p.text(path{"spec", "tier"}), "default"), order}
+			stage := p.text(path{"spec", "doNotTrack"}) + "/" + p.text(path{"spec", "preDNAT"})
+			key := place{cmp.Or(p.text(path{"spec", "tier"}), "default"), order, strings.ReplaceAll(stage, "false", "")}
 			groups[key] = append(groups[key], p)
 		}
 	}

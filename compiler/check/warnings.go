@@ -17,6 +17,7 @@ func (r *run) warnings() {
 		r.on(sub).doubts()
 	}
 	r.pairDoubts()
+	r.selectedDoubts()
 	r.policyWarnings()
 }
 
