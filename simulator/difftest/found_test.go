@@ -103,6 +103,10 @@ func TestDiff_Found(t *testing.T) {
 	cases["an association that begins with a heartbeat's answer does not know the other tag"] = &Case{
 		Ruleset: ruleset(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, invalid)),
 		Shots:   []Shot{says(Left, 111, sctpHeartbeatAck, 0), says(Right, 222, sctpHeartbeatAck, 0), says(Right, 222, sctpData, 0)}}
+	toAll := syn(packet.IPv4, "10.1.0.3", "10.1.0.255")
+	elsewhere := nf.NAT{Kind: nf.DNAT, Addr: at(packet.IPv4, "10.2.0.2"), AddrTo: at(packet.IPv4, "10.2.0.2")}
+	cases["a frame for all is not forwarded wherever its packet is sent"] = &Case{
+		Ruleset: ruleset(base("nat", nf.TypeNAT, nf.PreRouting, nf.PriNATDst, nf.Rule{Body: []nf.Stmt{nf.Counter{}, elsewhere}})), Shots: []Shot{toAll}}
 	for _, fam := range families {
 		cases["fib of a forwarded packet asks as one that came in by its way out, "+fam.String()] = &Case{
 			Ruleset: both(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, nf.Rule{Body: []nf.Stmt{oif, nf.Counter{}}})),

@@ -34,6 +34,9 @@ type Context struct {
 	Hook   nf.Hook
 	// In is absent for packets of this host, Out before routing.
 	In, Out Iface
+	// FrameDst is the destination that the packet came in with, by which its frame
+	// was addressed; invalid for the one that it has now.
+	FrameDst netip.Addr
 	// Ct is the packet's connection.
 	Ct conntrack.Ref
 	// IPVS is the virtual server whose real server the packet is on its way to.

@@ -165,19 +165,23 @@ func matchPktType(m nf.MatchPktType) func(*scratch) Truth {
 
 // pktType returns skb->pkt_type: 0 unicast, 1 broadcast, 2 multicast.
 func (w *scratch) pktType() (uint64, bool) {
+	dst := w.p.Dst
+	if w.c.FrameDst.IsValid() {
+		dst = w.c.FrameDst
+	}
 	switch {
 	case w.c.In.Name == "":
 		return 0, true
-	case w.p.Dst.IsMulticast():
+	case dst.IsMulticast():
 		return 2, true
 	case w.family == packet.IPv6:
 		return 0, true
-	case w.p.Dst.As4() == [4]byte{255, 255, 255, 255}:
+	case dst.As4() == [4]byte{255, 255, 255, 255}:
 		return 1, true
 	case w.c.Lookups == nil:
 		return 0, true
 	}
-	rtn, known := w.c.Lookups.AddrType(w.p.Dst, w.c.In)
+	rtn, known := w.c.Lookups.AddrType(dst, w.c.In)
 	if known && rtn == rtnBroadcast {
 		return 1, true
 	}

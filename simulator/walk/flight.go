@@ -110,6 +110,7 @@ func (w *Walker) take(p *packet.Packet, depth int) *flight {
 	f.in, f.dst, f.hasDst, f.bound, f.depth, f.end = "", route.Result{}, false, "", depth, Outcome{}
 	f.silent, f.answered, f.cuts = false, false, f.cuts[:0]
 	c := &f.ctx
+	c.FrameDst = unset
 	c.Packet, c.In, c.Out, c.Ct, c.LastMark = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, eval.RuleRef{}
 	c.IPVS, c.Bridged = nil, false
 	c.Hook, c.Now, c.Choose, c.Explore, c.Rec = 0, w.now, w.opts.Choose, w.opts.Explore, w.rec

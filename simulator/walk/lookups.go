@@ -158,7 +158,7 @@ func (n *node) fibDev(q eval.FibQuery, a, other netip.Addr) (eval.FibAnswer, boo
 		want = host.LinkName(q.In.Name)
 	}
 	flow := route.Flow{Dst: a, Src: other, TOS: q.Packet.TOS, IIF: n.routes.Loopback()}
-	if q.Hook == nf.Forward && q.Fib.IIF {
+	if q.Hook == nf.Forward && q.Fib.IIF && q.Fib.Saddr {
 		flow.IIF = host.LinkName(q.Out.Name)
 	}
 	if q.Fib.Mark {

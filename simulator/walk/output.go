@@ -147,6 +147,7 @@ func (n *node) loop(f *flight) {
 	parts := n.cut(f, f.dst.Dev)
 	f.in, f.ctx.In, f.ctx.Out = f.dst.Dev, n.iface(f.dst.Dev), n.iface("")
 	f.hasDst, f.cuts = f.dst.Local(), f.cuts[:0]
+	f.ctx.FrameDst = f.p.Dst
 	if parts == nil {
 		n.input(f)
 		return

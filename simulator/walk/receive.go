@@ -23,6 +23,7 @@ func (n *node) enter(link host.LinkName, p *packet.Packet, depth int) Outcome {
 	f := n.w.take(p, depth)
 	f.on(n)
 	f.in, f.ctx.In, f.ctx.Bridged = link, n.iface(link), n.bridges[link]
+	f.ctx.FrameDst = p.Dst
 	switch {
 	case depth > maxDepth:
 		f.unknown(n, "too many packets because of one")
@@ -136,6 +137,9 @@ func (n *node) forward(f *flight) {
 	case v6 && !n.routes.Forwards(f.in, packet.IPv6):
 		f.drop(n, 0, "IPv6 forwarding is off")
 		return
+	case f.ctx.FrameDst != f.p.Dst && n.toMany(f):
+		f.drop(n, 0, "a frame for many hosts is not forwarded")
+		return
 	case f.p.TTL <= 1:
 		f.drop(n, 0, "time to live exceeded")
 		n.icmpAnswer(f, errTimeExceeded(v6))
@@ -158,6 +162,13 @@ func (n *node) forward(f *flight) {
 		return
 	}
 	n.postRouting(f)
+}
+
+// toMany reports whether the frame that the packet came in was for a group or for
+// all of its link.
+func (n *node) toMany(f *flight) bool {
+	dst := f.ctx.FrameDst
+	return dst.IsMulticast() || dst == limitedBroadcast || dst.Is4() && n.routes.AddrType(dst, f.in) == host.RouteBroadcast
 }
 
 var forwardingNotes = map[packet.Family]string{
