@@ -70,8 +70,9 @@ func TestIPVS_RandomClusters(t *testing.T) {
 			continue
 		}
 		files := withNodePorts(oracleCluster(seed))
-		plain := fleetOf(t, files, link.Options{Iptables: true, KubeProxy: link.KubeProxyIptables})
-		ipvs := fleetOf(t, files, link.Options{Iptables: true, KubeProxy: link.KubeProxyIPVS})
+		nftables := seed%3 == 2 // Felix's dataplane
+		plain := fleetOf(t, files, link.Options{Iptables: !nftables, NFTables: nftables, KubeProxy: link.KubeProxyIptables})
+		ipvs := fleetOf(t, files, link.Options{Iptables: !nftables, NFTables: nftables, KubeProxy: link.KubeProxyIPVS})
 		for _, v := range virtualServers(ipvs) {
 			for _, from := range parties(walk.New(plain, walk.Options{}), plain) {
 				if from.addr.Is4() != v.Addr.Is4() || len(v.Servers) == 0 {

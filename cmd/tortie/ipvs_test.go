@@ -16,10 +16,15 @@ import (
 // server of the examples.
 func TestIPVS_SameVerdictsAsIptables(t *testing.T) {
 	compared := 0
-	for _, dir := range []string{"shop", "online-shop", "node-ports"} {
-		t.Run(dir, func(t *testing.T) {
-			plain := exampleFleet(t, "examples/"+dir, link.Options{Iptables: true, KubeProxy: link.KubeProxyIptables})
-			ipvs := exampleFleet(t, "examples/"+dir, link.Options{Iptables: true, KubeProxy: link.KubeProxyIPVS})
+	for _, row := range []struct {
+		dir      string
+		nftables bool // Felix's dataplane; kube-proxy's rules are iptables' in both modes
+	}{{"shop", false}, {"online-shop", false}, {"node-ports", false}, {"shop", true}, {"online-shop", true}, {"node-ports", true}} {
+		t.Run(fmt.Sprintf("%s nftables %t", row.dir, row.nftables), func(t *testing.T) {
+			opt := link.Options{Iptables: !row.nftables, NFTables: row.nftables, KubeProxy: link.KubeProxyIptables}
+			plain := exampleFleet(t, "examples/"+row.dir, opt)
+			opt.KubeProxy = link.KubeProxyIPVS
+			ipvs := exampleFleet(t, "examples/"+row.dir, opt)
 			for _, v := range virtualServers(ipvs) {
 				for _, from := range parties(walk.New(plain, walk.Options{}), plain) {
 					a, b := verdicts(plain, from, v), verdicts(ipvs, from, v)
