@@ -83,14 +83,19 @@ func (c *Case) network() *host.State {
 type router struct {
 	n     *node
 	stack *stack
+	// many says that the last frame went to many hosts.
+	many bool
 }
 
 func newRouter(s *host.State) *router {
-	return &router{newNode(s), &stack{name: routerName, conns: map[flow]*tcpConn{}, closed: true}}
+	return &router{n: newNode(s), stack: &stack{name: routerName, conns: map[flow]*tcpConn{}, closed: true}}
 }
 
 // shoot sends one packet and returns what leaves the router because of it.
 func (r *router) shoot(s Shot) []Frame {
+	var frame [6]byte
+	toMany(frame[:], s)
+	r.many = frame[0] != 0
 	if s.From == Local {
 		return r.follow(r.n.send(s.Packet), 0)
 	}
@@ -114,6 +119,9 @@ func (r *router) follow(list []departure, depth int) []Frame {
 		}
 		if d.delivered && depth < 8 {
 			for _, a := range r.stack.receive(&d.p) {
+				if r.many && (a.Inner != nil || a.Proto == packet.ProtoTCP) {
+					continue // nothing but echo answers such a frame
+				}
 				send := r.n.send
 				if d.p.Proto == packet.ProtoSCTP {
 					send = func(p packet.Packet) []departure { return r.n.sendAbout(p, d.ct) }

@@ -153,6 +153,7 @@ func (m maker) nftRule(h nf.Hook, jumps []nf.ChainName) nf.Rule {
 	if h != 0 && m.chance(6) {
 		r.Body = append(r.Body, m.fib(h))
 	}
+	readable(r.Body)
 	r.Body = append(r.Body, nf.Counter{})
 	switch m.IntN(12) {
 	case 11: // a miss ends the rule behind its counter: compared without one
@@ -188,6 +189,30 @@ func (m maker) nftRule(h nf.Hook, jumps []nf.ChainName) nf.Rule {
 		}
 	}
 	return r
+}
+
+// readable replaces look-ups of ports in rules about ICMP, which nft 1.0.6 lists as
+// look-ups of its checksum.
+func readable(body []nf.Stmt) {
+	for i, s := range body {
+		if l, ok := s.(nf.MatchLookup); ok && l.Set == "services" && aboutICMP(body) {
+			body[i] = nf.MatchLookup{Key: l.Key[:1], Set: "nets", Invert: l.Invert}
+		}
+	}
+}
+
+func aboutICMP(body []nf.Stmt) bool {
+	for _, s := range body {
+		c, ok := s.(nf.MatchCompare)
+		if !ok {
+			continue
+		}
+		switch c.Key[0].Field {
+		case nf.KeyICMPType, nf.KeyICMPv6Type, nf.KeyL4Proto:
+			return true
+		}
+	}
+	return false
 }
 
 // nftSets are the named sets of a table: nets, and address, protocol and port.

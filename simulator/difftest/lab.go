@@ -256,6 +256,9 @@ func (l *lab) bind(src netip.Addr) error {
 // toMany changes the hardware address that a frame goes to if its packet goes to a
 // group, or to all of its own side.
 func toMany(frame []byte, s Shot) {
+	if s.From == Local {
+		return
+	}
 	own := at(packet.IPv4, labAddrs[s.From][0]).As4()
 	own[3] = 255
 	if dst := s.Packet.Dst; dst.IsMulticast() && dst.Is6() {

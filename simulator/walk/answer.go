@@ -117,7 +117,7 @@ func (n *node) limited(f *flight, e icmpError) bool {
 // icmpAnswer sends an ICMP error about the packet to its source (icmp_send,
 // icmp6_send), unless it is one itself or not meant for one host.
 func (n *node) icmpAnswer(f *flight, e icmpError) {
-	if !mayAnswer(f, e) || n.limited(f, e) {
+	if !mayAnswer(f, e) || n.limited(f, e) || n.toMany(f) && e.typ != 2 {
 		return
 	}
 	quoted := f.p
