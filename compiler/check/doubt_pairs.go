@@ -58,40 +58,78 @@ func tierTies(tiers []on) {
 	}
 }
 
-// policyTies warns of two policies of one tier and order that can select the same
-// endpoint, of which one allows what the other may deny.
+// mostPairs bounds the pairs of policies of one order that are compared.
+const mostPairs = 50_000
+
+// tied is a policy with what decides whether it contradicts another one.
+type tied struct {
+	on
+	allows, denies [2]bool // ingress, egress
+	selectors      [3]*selector.Expr
+}
+
+func newTied(o on) tied {
+	t := tied{on: o}
+	for i, direction := range []string{"ingress", "egress"} {
+		actions := o.actions(direction)
+		t.allows[i], t.denies[i] = slices.Contains(actions, "Allow"), slices.Contains(actions, "Deny")
+	}
+	for i, field := range []string{"selector", "namespaceSelector", "serviceAccountSelector"} {
+		t.selectors[i] = o.selectorRoot(path{"spec", field})
+	}
+	return t
+}
+
+// policyTies warns of two policies of one tier, order and table that can select
+// the same endpoint, of which one allows what the other may deny.
 func policyTies(policies []on) {
 	type place struct{ tier, order, stage string }
-	groups := map[place][]on{}
+	groups, pairs := map[place][]tied{}, 0
 	for _, p := range policies {
-		if order := p.text(path{"spec", "order"}); order != "" {
-			stage := p.text(path{"spec", "doNotTrack"}) + "/" + p.text(path{"spec", "preDNAT"})
-			key := place{cmp.Or(p.text(path{"spec", "tier"}), "default"), order, strings.ReplaceAll(stage, "false", "")}
-			groups[key] = append(groups[key], p)
+		order := p.text(path{"spec", "order"})
+		if order == "" {
+			continue
 		}
-	}
-	for key, group := range groups {
-		for i, a := range group {
-			for _, b := range group[:i] {
-				if a.conflicts(b) && a.mayMeet(b) {
-					a.report("policy/order-tie", path{"spec", "order"}, "give them different orders", "%s has order %s too, and one denies where the other allows: the name decides which comes first", b.name(), key.order)
-					break
-				}
+		stage := p.text(path{"spec", "doNotTrack"}) + "/" + p.text(path{"spec", "preDNAT"})
+		key := place{cmp.Or(p.text(path{"spec", "tier"}), "default"), order, strings.ReplaceAll(stage, "false", "")}
+		a := newTied(p)
+		for _, b := range groups[key] {
+			if pairs++; pairs > mostPairs {
+				return
+			}
+			if a.conflicts(b) && a.mayMeet(b) {
+				a.report("policy/order-tie", path{"spec", "order"}, "give them different orders", "%s has order %s too, and one denies where the other allows: the name decides which comes first", b.name(), order)
+				break
 			}
 		}
+		groups[key] = append(groups[key], a)
 	}
 }
 
 // conflicts says whether one of two policies allows in a direction in which the
 // other denies.
-func (o on) conflicts(other on) bool {
-	for _, direction := range []string{"ingress", "egress"} {
-		a, b := o.actions(direction), other.actions(direction)
-		if slices.Contains(a, "Allow") && slices.Contains(b, "Deny") || slices.Contains(a, "Deny") && slices.Contains(b, "Allow") {
+func (t tied) conflicts(other tied) bool {
+	for i := range t.allows {
+		if t.allows[i] && other.denies[i] || t.denies[i] && other.allows[i] {
 			return true
 		}
 	}
 	return false
+}
+
+// mayMeet says whether two policies can select the same endpoint.
+func (t tied) mayMeet(other tied) bool {
+	a, b := t.meta.GetNamespace(), other.meta.GetNamespace()
+	if a != "" && b != "" && a != b {
+		return false
+	}
+	for i, x := range t.selectors {
+		y := other.selectors[i]
+		if x != nil && y != nil && !possible(&selector.Expr{Op: selector.And, Args: []*selector.Expr{x, y}}) {
+			return false
+		}
+	}
+	return true
 }
 
 func (o on) actions(direction string) []string {
@@ -100,21 +138,6 @@ func (o on) actions(direction string) []string {
 		out = append(out, n.Str("action"))
 	}
 	return out
-}
-
-// mayMeet says whether two policies can select the same endpoint.
-func (o on) mayMeet(other on) bool {
-	a, b := o.meta.GetNamespace(), other.meta.GetNamespace()
-	if a != "" && b != "" && a != b {
-		return false
-	}
-	for _, field := range []string{"selector", "namespaceSelector", "serviceAccountSelector"} {
-		x, y := o.selectorRoot(path{"spec", field}), other.selectorRoot(path{"spec", field})
-		if x != nil && y != nil && !possible(&selector.Expr{Op: selector.And, Args: []*selector.Expr{x, y}}) {
-			return false
-		}
-	}
-	return true
 }
 
 // preDNATAlone warns of pre-DNAT policies that allow where none denies: what they
