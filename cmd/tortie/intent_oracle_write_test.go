@@ -87,14 +87,17 @@ func (g *intentGen) statement() string {
 	if g.chance(8) {
 		return fmt.Sprintf("{from: %s, to: svc}", g.subject())
 	}
-	from, to := g.peer(), g.peer()
+	from, to, at := g.peer(), g.peer(), ""
 	if g.chance(50) {
-		from = g.subject()
+		from, at = g.subject(), ", at: from"
 	} else {
-		to = g.subject()
+		to, at = g.subject(), ", at: to"
+	}
+	if g.chance(80) {
+		at = ""
 	}
 	if from == to {
-		return fmt.Sprintf("{from: %s, to: %s%s}", from, to, g.on())
+		return fmt.Sprintf("{from: %s, to: %s%s%s}", from, to, g.on(), at)
 	}
-	return fmt.Sprintf("{from: [%s], to: %s%s%s}", from, to, g.on(), g.oneOf("", "", ", log: true"))
+	return fmt.Sprintf("{from: [%s], to: %s%s%s%s}", from, to, g.on(), at, g.oneOf("", "", ", log: true"))
 }

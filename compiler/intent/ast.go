@@ -157,6 +157,8 @@ type Rule struct {
 	From    []Ref
 	To      []Ref
 	On      []PortRef
+	// At says at which end the statement holds: In at to, Out at from, 0 at both.
+	At      Direction
 	Log     bool
 	Because string
 	Owner   string

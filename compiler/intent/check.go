@@ -42,9 +42,16 @@ func (l *linker) normal(s *Statement) {
 				"to a service only pods and hosts can be allowed or denied")
 		}
 	}
-	if !slices.ContainsFunc(append(slices.Clone(s.From), s.To...), (*Atom).Subject) {
+	ends, where := append(slices.Clone(s.From), s.To...), "neither end is"
+	switch s.Rule.At {
+	case In:
+		ends, where = s.To, "the end at which it holds is not"
+	case Out:
+		ends, where = s.From, "the end at which it holds is not"
+	}
+	if !slices.ContainsFunc(ends, (*Atom).Subject) {
 		l.report("intent/no-subject", diag.Error, s.Rule.Span, "name pods or hosts at one end",
-			"neither end is pods or hosts, so the statement would be enforced nowhere")
+			"%s pods or hosts, so the statement would be enforced nowhere", where)
 	}
 }
 
@@ -147,7 +154,7 @@ func (l *linker) date(s *Statement) {
 func (l *linker) repeated(s *Statement) {
 	for i := range l.program.Statements {
 		o := &l.program.Statements[i]
-		if o.Doc == s.Doc && o.Rule.Section == s.Rule.Section && o.Rule.Deny == s.Rule.Deny &&
+		if o.Doc == s.Doc && (o.Rule.At == 0 || o.Rule.At == s.Rule.At) && o.Rule.Section == s.Rule.Section && o.Rule.Deny == s.Rule.Deny &&
 			covers(o.From, s.From) && covers(o.To, s.To) && portsCover(o.On, s.On) {
 			l.diags.Add(diag.Finding{Code: "intent/duplicate", Severity: diag.Warning, Span: s.Rule.Span, Hint: "leave it out",
 				Message: "an earlier statement already says this", Related: []diag.Related{{Span: o.Rule.Span, Message: "said here"}}})
@@ -212,7 +219,7 @@ func (l *linker) conflicts() {
 		for j := range all {
 			deny, allow := &all[i], &all[j]
 			if !deny.Rule.Deny || allow.Rule.Deny || j > i || deny.Doc == allow.Doc || deny.Doc.Stage != allow.Doc.Stage ||
-				deny.Rule.Section != allow.Rule.Section {
+				deny.Rule.Section != allow.Rule.Section || allow.Rule.At != 0 && allow.Rule.At != deny.Rule.At {
 				continue
 			}
 			if covers(allow.From, deny.From) && covers(allow.To, deny.To) && (portsCover(allow.On, deny.On) || portsCover(deny.On, allow.On)) {

@@ -258,11 +258,14 @@ func (j *judge) side(e *End, dir Direction) Verdict {
 // that must not be reached refuse by themselves, so a deny to them is not asked of
 // those who connect.
 func (j *judge) concerns(s *Statement, e *End, dir Direction) bool {
+	if s.Rule.At != 0 && s.Rule.At != dir {
+		return false
+	}
 	if dir == In {
 		return j.ends(e, s.To) && j.peer(j.c.Src, s.From) && j.on(s)
 	}
 	to := s.To
-	if s.Rule.Deny {
+	if s.Rule.Deny && s.Rule.At == 0 {
 		to = slices.DeleteFunc(slices.Clone(to), func(a *Atom) bool { return a.Kind == Pods })
 	}
 	for _, a := range to {

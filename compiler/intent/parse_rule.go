@@ -56,7 +56,7 @@ func (p *parser) rules(s Section, deny bool, path string) func(*yamlpos.Node) {
 
 func (p *parser) rule(n *yamlpos.Node, s Section, path string) (Rule, bool) {
 	r := Rule{Section: s, Span: n.Span}
-	ok := p.fields(n, path, fieldTable{
+	table := fieldTable{
 		"from":    func(v *yamlpos.Node) { r.From = p.refs(v, path+".from") },
 		"to":      func(v *yamlpos.Node) { r.To = p.refs(v, path+".to") },
 		"on":      func(v *yamlpos.Node) { r.On = p.portRefs(v, path+".on") },
@@ -70,7 +70,11 @@ func (p *parser) rule(n *yamlpos.Node, s Section, path string) (Rule, bool) {
 				p.errorf("intent/bad-date", v.Span, "write it as 2027-03-31", "%s.until: %q is no date", path, v.Text)
 			}
 		},
-	})
+	}
+	if s == Normal {
+		table["at"] = func(v *yamlpos.Node) { r.At = p.at(v, path) }
+	}
+	ok := p.fields(n, path, table)
 	if !ok {
 		return r, false
 	}
@@ -84,6 +88,20 @@ func (p *parser) rule(n *yamlpos.Node, s Section, path string) (Rule, bool) {
 		ok = false // reported; without ports the statement would say more than was meant
 	}
 	return r, ok
+}
+
+// at reads at which end a statement holds.
+func (p *parser) at(v *yamlpos.Node, path string) Direction {
+	switch p.text(v, path+".at") {
+	case "to":
+		return In
+	case "from":
+		return Out
+	case "both", "":
+	default:
+		p.errorf("intent/bad-direction", v.Span, "write from, to or both", "%s.at: %q is no end of a connection", path, v.Text)
+	}
+	return 0
 }
 
 func (p *parser) hosts(n *yamlpos.Node) {

@@ -141,10 +141,13 @@ func (u *unit) part(d *intent.Document, rank int, a *intent.Atom) *part {
 // statement adds the rules of a statement at each of its subjects.
 func (u *unit) statement(s *intent.Statement, rank int) {
 	for dir, subjects := range [2][]*intent.Atom{s.To, s.From} {
+		if s.Rule.At != 0 && s.Rule.At != directions[dir] {
+			continue
+		}
 		peers := s.From
 		if dir == 1 {
 			peers = s.To
-			if s.Rule.Deny {
+			if s.Rule.Deny && s.Rule.At == 0 {
 				// A pod refuses by itself; its peers need not.
 				peers = slices.DeleteFunc(slices.Clone(peers), func(a *intent.Atom) bool { return a.Kind == intent.Pods })
 			}
