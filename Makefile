@@ -8,7 +8,7 @@ N ?= 20000
 ORACLE_N ?= 60000
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test lint difftest oracle fuzz bench golden
+.PHONY: help build demo test lint difftest oracle reverse fuzz bench golden
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ difftest: ## N random rule sets and packets, walk against kernel (root)
 
 oracle: ## ORACLE_N random connections, walk against a plain reading of the documentation
 	TORTIE_ORACLE_N=$(ORACLE_N) $(GO) test ./cmd/tortie -run TestOracle -v -timeout 6h
+
+reverse: ## ORACLE_N random connections, before and after lifting their policies to intents
+	TORTIE_REVERSE_N=$(ORACLE_N) $(GO) test ./cmd/tortie -run TestReverse -v -timeout 6h
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \

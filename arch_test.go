@@ -37,6 +37,7 @@ compiler/cluster     <- compiler/diag compiler/yamlpos compiler/selector compile
 compiler/check       <- compiler/diag compiler/yamlpos compiler/calico compiler/cluster compiler/selector
 compiler/intent      <- compiler/diag compiler/yamlpos compiler/selector dataplane/packet
 compiler/lower       <- compiler/diag compiler/intent compiler/calico compiler/cluster compiler/selector compiler/yamlpos dataplane/packet
+compiler/lift        <- compiler/diag compiler/yamlpos compiler/selector compiler/calico compiler/cluster compiler/intent
 compiler/resolve     <- compiler/diag compiler/calico compiler/cluster compiler/selector dataplane/packet
 compiler/felix       <- compiler/resolve dataplane/packet dataplane/nf
 compiler/kubeproxy   <- compiler/cluster dataplane/packet dataplane/nf dataplane/host
@@ -56,7 +57,7 @@ cmd/tortie           <- *
 // package (by prefix of its path).
 var owners = map[string][]string{
 	"gopkg.in/yaml.v3":             {"compiler/yamlpos"},
-	"github.com/projectcalico/api": {"compiler/calico", "compiler/cluster", "compiler/resolve", "compiler/routing", "compiler/check", "compiler/kubeproxy", "compiler/lower"},
+	"github.com/projectcalico/api": {"compiler/calico", "compiler/cluster", "compiler/resolve", "compiler/routing", "compiler/check", "compiler/kubeproxy", "compiler/lower", "compiler/lift"},
 	"k8s.io":                       {"compiler/calico", "compiler/cluster", "compiler/resolve", "compiler/check", "compiler/kubeproxy", "compiler/link", "cmd/tortie", "compiler/lower"},
 	"github.com/google/nftables":   {"dataplane/kernel"},
 	"github.com/vishvananda":       {"dataplane/kernel", "dataplane/netns", "simulator/difftest"},

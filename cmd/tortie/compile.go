@@ -18,6 +18,7 @@ type compileFlags struct {
 	outputDir string
 	explain   bool
 	hosts     bool
+	lift      bool
 }
 
 func newCompile() *cobra.Command {
@@ -32,7 +33,8 @@ they tell the compiler which tiers, networks and host endpoints there are.
 Exit code 0: compiled; 1: the intent has errors; 2: the input cannot be read.`,
 		Example: "  tortie compile -f intent.yaml\n" +
 			"  tortie compile -f intents/ -f cluster/ --output-dir policies/\n" +
-			"  tortie compile -f intent.yaml --explain",
+			"  tortie compile -f intent.yaml --explain\n" +
+			"  tortie compile --reverse -f policies/ -f cluster/ > intents.yaml",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
 	}
@@ -42,6 +44,7 @@ Exit code 0: compiled; 1: the intent has errors; 2: the input cannot be read.`,
 	f.StringVarP(&c.output, "output", "o", "yaml", "yaml or json")
 	f.StringVar(&c.outputDir, "output-dir", "", "write one file per object into this folder")
 	f.BoolVar(&c.explain, "explain", false, "say which line of intent became which rule, instead of the objects")
+	f.BoolVar(&c.lift, "reverse", false, "write the policies of the input as intents; what the language cannot say is raw, or stays as it is")
 	f.BoolVar(&c.hosts, "host-endpoints", false, "write host endpoints for nodes whose labels fit a party that has none")
 	return cmd
 }
@@ -64,6 +67,8 @@ func (c *compileFlags) run(cmd *cobra.Command) error {
 	switch {
 	case l.findings.HasErrors():
 		return &exitError{exitFindings, "the input has errors; nothing was compiled"}
+	case c.lift:
+		return c.reverse(cmd, l)
 	case l.compiled == nil:
 		return usageError("the input has no documents of kind Intent (apiVersion tortie.dev/v1)")
 	case c.explain:

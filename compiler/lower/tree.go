@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"tortie/compiler/yamlpos"
 )
 
 // field is an entry of a mapping that keeps its order.
@@ -143,28 +144,12 @@ func sortedTree(m map[string]string) tree {
 	return t
 }
 
-var (
-	plain   = regexp.MustCompile(`^[A-Za-z_/.][A-Za-z0-9_./-]*$`)
-	network = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?$`)
-	words   = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", ".inf", ".nan", ".", "..", "-"}
-)
-
 // scalar writes a value on one line, in quotes where YAML might take it for
 // something else.
 func scalar(value any) string {
 	switch v := value.(type) {
 	case string:
-		if plain.MatchString(v) && !slices.Contains(words, strings.ToLower(v)) || network.MatchString(v) {
-			return v
-		}
-		if strings.Contains(v, "'") && !strings.ContainsAny(v, "\\\"") && printable(v) {
-			return `"` + v + `"`
-		}
-		if printable(v) && !strings.Contains(v, "'") {
-			return "'" + v + "'"
-		}
-		q, _ := json.Marshal(v)
-		return string(q)
+		return yamlpos.Quote(v)
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	case json.RawMessage:
@@ -175,13 +160,4 @@ func scalar(value any) string {
 		return "null"
 	}
 	return string(data)
-}
-
-func printable(s string) bool {
-	for _, r := range s {
-		if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffd {
-			return false
-		}
-	}
-	return true
 }
