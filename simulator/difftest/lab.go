@@ -109,6 +109,9 @@ func (l *lab) openRaw() error {
 		if err != nil {
 			return err
 		}
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1); err != nil {
+			return err
+		}
 		l.raw[fam] = fd
 	}
 	return nil

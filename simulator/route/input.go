@@ -95,7 +95,9 @@ func (t *Tables) broadcastInput(f *Flow, d *link, res Result) Result {
 	if zeronet(f.Src) {
 		return res
 	}
-	return t.validated(f, d, "", res)
+	back := *f // the way back is asked for without the address that all hosts share
+	back.Dst = netip.IPv4Unspecified()
+	return t.validated(&back, d, "", res)
 }
 
 // inputMulticast is ip_route_input_rcu for group addresses: which groups the
