@@ -213,6 +213,40 @@ func TestKernel_TCPStates(t *testing.T) {
 	}
 }
 
+// Resets far out of the window, after both sides opened at once: the kernel
+// believes some of them.
+func TestKernel_TCPResetOfIgnored(t *testing.T) {
+	w := newWire(t)
+	opened := []*packet.Packet{seg(false, syn, 100, 0, 0), seg(true, syn, 501, 0, 0)}
+	ignored := seg(true, ack, 502, 9999, 0)
+	for i, last := range [][]*packet.Packet{
+		{seg(false, rst, 900000, 0, 0)},
+		{seg(false, rst|ack, 900000, 502, 0)},
+		{seg(true, rst|ack, 900000, 502, 0)},
+		{seg(true, rst, 900000, 0, 0)},
+		{ignored, seg(true, rst|ack, 900000, 502, 0)},
+		{ignored, seg(false, rst|ack, 900000, 502, 0)},
+		{ignored, seg(false, rst, 900000, 0, 0)},
+	} {
+		table, port := NewTable(Config{}), uint16(30000+i)
+		var story []string
+		for _, one := range append(opened, last...) {
+			p, from := *one, 0
+			if p.SrcPort == 80 {
+				p.DstPort, from = port, 1
+			} else {
+				p.SrcPort = port
+			}
+			want, got := w.send(t, from, &p), pass(table, &p, 0).Info.String()
+			story = append(story, fmt.Sprintf("%s seq %d ack %d: kernel %s, table %s", &p, p.TCP.Seq, p.TCP.Ack, want, got))
+			if got != want {
+				t.Errorf("differs:\n%s", strings.Join(story, "\n"))
+			}
+		}
+		w.compareEntry(t, table, port, story)
+	}
+}
+
 func mustTuple(p *packet.Packet) Tuple {
 	tuple, _ := TupleOf(p)
 	return tuple

@@ -100,17 +100,27 @@ func (t *Table) tcpReset(s *segment) (tcpAction, Reason) {
 		}
 		s.new = s.old // not exact: a challenge ACK may follow
 	}
-	// A RST that answers an ignored SYN or ACK need not be in the window. That it
-	// must come from the other side was measured on 6.18; older kernels may not ask.
-	status := s.conn.Status
-	answers := status&SeenReply != 0 && last.index == tcpSyn || status&Assured == 0 && last.index == tcpAck
-	if answers && last.dir != s.dir && s.TCP.Ack == last.end {
+	if s.answersIgnored() {
 		return actAccept, ""
 	}
 	if s.old == TCPSynSent && last.index == tcpAck && last.dir == Reply && s.TCP.Seq == last.ack {
 		return actAccept, ""
 	}
 	return actWindow, ""
+}
+
+// answersIgnored reports whether a RST acknowledges the end of a SYN or ACK that
+// was let pass unseen, and so need not be in the window. The SYN must be the
+// other side's, as measured on 6.18; older kernels do not ask.
+func (s *segment) answersIgnored() bool {
+	last := &s.ct.last
+	switch {
+	case s.TCP.Ack != last.end:
+		return false
+	case last.index == tcpSyn:
+		return s.conn.Status&SeenReply != 0 && last.dir != s.dir
+	}
+	return last.index == tcpAck && s.conn.Status&Assured == 0
 }
 
 // has reports whether the segment has a flag.
