@@ -214,6 +214,9 @@ func (m maker) iptablesMatch(proto packet.Proto, h nf.Hook) nf.Stmt {
 			return nf.MatchMultiport{Dir: pick(m, nf.Src, nf.Dst, nf.Either), Ports: []nf.PortRange{m.portRange(), m.portRange()}, Invert: inv}
 		}
 	case 9:
+		if m.chance(2) {
+			return nf.MatchConnLimit{Limit: uint32(m.IntN(4)), Upto: inv, Mask: pick(m, uint8(0), 24), ByDst: m.chance(2)}
+		}
 		return nf.MatchStatistic{Nth: true, Every: uint32(2 + m.IntN(2)), Packet: 0}
 	case 10:
 		return nf.MatchTTL{Op: pick(m, "eq", "lt", "gt"), Value: pick(m, uint8(63), 64, 2), HL: m.fam == packet.IPv6}

@@ -330,6 +330,9 @@ func (m maker) nftMatch() nf.Stmt {
 	case 9:
 		return nf.MatchLookup{Key: []nf.Key{m.ipKey(nf.KeyDAddr), {Field: nf.KeyL4Proto}, {Field: nf.KeyTHDPort}}, Set: "services", Invert: m.chance(3)}
 	case 10:
+		if m.chance(2) {
+			return nf.MatchConnLimit{Limit: uint32(m.IntN(4)), Upto: m.chance(3), NoGroup: true}
+		}
 		return nf.MatchLimit{Rate: 1, Unit: nf.PerHour, Burst: uint32(2 + m.IntN(3)), Over: m.chance(3)}
 	case 11:
 		c := m.compareIP(pick(m, nf.KeySAddr, nf.KeyDAddr), op, nf.PrefixDatum(prefixAt(m.fam, "10.1.0.2/32")))

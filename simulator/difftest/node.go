@@ -124,6 +124,8 @@ func because(r *nf.Rule) string {
 		switch s.(type) {
 		case nf.MatchLength:
 			return " (-m length, of a packet with TCP options or a quoted packet)"
+		case nf.MatchConnLimit:
+			return " (connlimit, whose count may depend on the kernel's time)"
 		case nf.MatchLookup:
 			return " (th dport of ICMP)"
 		}

@@ -107,8 +107,10 @@ type Lookups interface {
 	// interface (zero when there is none) for the others.
 	Fib(q FibQuery) (FibAnswer, bool)
 	// ConnCount counts the connections of the packet's group as nf_conncount
-	// does, the packet's own included.
-	ConnCount(p *packet.Packet, ct conntrack.Ref, m nf.MatchConnLimit) (n uint32, ok bool)
+	// does, the packet's own included. Every rule counts for itself: m is its
+	// match's address. The kernel's count may depend on its time: it is between
+	// low and high.
+	ConnCount(p *packet.Packet, ct conntrack.Ref, m *nf.MatchConnLimit) (low, high uint32, ok bool)
 }
 
 // FibQuery is the question of a fib expression.

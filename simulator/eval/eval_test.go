@@ -53,8 +53,8 @@ func (routing) Fib(q eval.FibQuery) (eval.FibAnswer, bool) {
 	return eval.FibAnswer{Type: 2, Iface: q.In}, true
 }
 
-func (routing) ConnCount(*packet.Packet, conntrack.Ref, nf.MatchConnLimit) (uint32, bool) {
-	return 3, true
+func (routing) ConnCount(*packet.Packet, conntrack.Ref, *nf.MatchConnLimit) (low, high uint32, ok bool) {
+	return 3, 4, true
 }
 
 // ruleset has one base chain with the rules, and chains "other" (accepts) and

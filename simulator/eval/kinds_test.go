@@ -132,6 +132,7 @@ var stateRows = []matchRow{
 	{"hashlimit bytes", nf.MatchHashLimit{Rate: "1kb/s"}, nil, open},
 	{"connlimit", nf.MatchConnLimit{Limit: 2}, nil, yes},
 	{"connlimit upto", nf.MatchConnLimit{Limit: 2, Upto: true}, nil, no},
+	{"connlimit that depends on time", nf.MatchConnLimit{Limit: 3}, nil, open},
 	{"connlimit unknown", nf.MatchConnLimit{Limit: 2}, noLookups, open},
 	{"recent set", nf.MatchRecent{Op: "set", Name: "r"}, nil, yes},
 	{"recent check", nf.MatchRecent{Op: "rcheck", Name: "r"}, nil, no},

@@ -100,10 +100,10 @@ func matchConnLimit(m nf.MatchConnLimit) func(*scratch) Truth {
 		if w.c.Lookups == nil {
 			return Unknown3
 		}
-		n, ok := w.c.Lookups.ConnCount(w.p, w.c.Ct, m)
-		if !ok {
-			return Unknown3
+		low, high, ok := w.c.Lookups.ConnCount(w.p, w.c.Ct, &m)
+		if over := low > m.Limit; ok && over == (high > m.Limit) {
+			return truth(over != m.Upto)
 		}
-		return truth((n > m.Limit) != m.Upto)
+		return Unknown3
 	}
 }

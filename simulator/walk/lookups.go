@@ -6,7 +6,6 @@ import (
 	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
-	"tortie/simulator/conntrack"
 	"tortie/simulator/eval"
 	"tortie/simulator/route"
 )
@@ -188,53 +187,4 @@ func (n *node) fibAnswer(flow *route.Flow, want host.LinkName) (eval.FibAnswer, 
 		return eval.FibAnswer{Iface: n.iface(want)}, true
 	}
 	return eval.FibAnswer{}, true
-}
-
-// countKey names one group of one connlimit.
-type countKey struct {
-	match nf.MatchConnLimit
-	addr  netip.Addr
-}
-
-// ConnCount counts the connections of the packet's group that met the same
-// limit (nf_conncount_count).
-func (n *node) ConnCount(p *packet.Packet, ct conntrack.Ref, m nf.MatchConnLimit) (uint32, bool) {
-	own, ok := conntrack.TupleOf(p)
-	if ct.Conn != nil {
-		own, ok = ct.Conn.Tuples[conntrack.Original], true
-	}
-	if !ok {
-		return 0, false
-	}
-	key := countKey{match: m, addr: groupAddr(p, m)}
-	list := n.counts[key]
-	kept, found := list[:0], false
-	for _, t := range list {
-		if t == own {
-			found = true
-		} else if _, _, alive := n.ct.Lookup(t, n.w.now); !alive {
-			continue
-		}
-		kept = append(kept, t)
-	}
-	if !found {
-		kept = append(kept, own)
-	}
-	n.counts[key] = kept
-	return uint32(len(kept)), true
-}
-
-func groupAddr(p *packet.Packet, m nf.MatchConnLimit) netip.Addr {
-	if m.NoGroup {
-		return netip.Addr{}
-	}
-	a := p.Src
-	if m.ByDst {
-		a = p.Dst
-	}
-	pre, err := a.Prefix(int(m.Mask))
-	if err != nil {
-		return a
-	}
-	return pre.Addr()
 }

@@ -53,7 +53,7 @@ type node struct {
 	plan4  plan
 	plan6  plan
 	ifaces map[host.LinkName]eval.Iface
-	counts map[countKey][]conntrack.Tuple
+	counts map[countKey]*countList
 	peers  map[netip.Addr]peer
 	frags  map[fragKey]*fragQueue
 	ipvs   ipvsTable
@@ -86,7 +86,7 @@ func (w *Walker) Replace(f *host.Fleet) {
 	w.compile(f)
 	for name, n := range w.byName {
 		if o := old[name]; o != nil {
-			n.ct, n.counts, n.peers, n.frags = o.ct, o.counts, o.peers, o.frags
+			n.ct, n.peers, n.frags = o.ct, o.peers, o.frags
 			n.ipvs.keep(&o.ipvs)
 		}
 	}
@@ -115,7 +115,7 @@ func NewHost(s *host.State, o Options) *Walker {
 func newNode(w *Walker, s *host.State) *node {
 	n := &node{w: w, state: s, routes: route.New(s), eng: eval.New(&s.Ruleset),
 		ct: conntrack.NewTable(conntrackConfig(s, w.opts)), ifaces: map[host.LinkName]eval.Iface{},
-		counts: map[countKey][]conntrack.Tuple{}, peers: map[netip.Addr]peer{}, frags: map[fragKey]*fragQueue{}, ttl: 64,
+		counts: map[countKey]*countList{}, peers: map[netip.Addr]peer{}, frags: map[fragKey]*fragQueue{}, ttl: 64,
 		ipvs: newIPVS(s.IPVS), bridges: map[host.LinkName]bool{}}
 	for i := range s.Links {
 		l := &s.Links[i]

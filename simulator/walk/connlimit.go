@@ -1,0 +1,126 @@
+package walk
+
+import (
+	"net/netip"
+	"time"
+
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+	"tortie/simulator/conntrack"
+)
+
+// jiffy is the longest that the kernel's clock takes for one step (HZ is 100 or
+// more).
+const jiffy = 10 * time.Millisecond
+
+// maxEvicted is how many ended connections the kernel forgets while it counts
+// once: it stops behind CONNCOUNT_GC_MAX_NODES, which is 8.
+const maxEvicted = 9
+
+// countKey names one group of one rule's connlimit.
+type countKey struct {
+	match *nf.MatchConnLimit
+	addr  netip.Addr
+}
+
+// counted is a connection in a group. Whether one that ended is still there, or
+// one that was tracked before is there at all, may depend on the kernel's time.
+type counted struct {
+	tuple conntrack.Tuple
+	maybe bool
+}
+
+// countList is a group's connections, and when they were counted last.
+type countList struct {
+	list []counted
+	at   time.Duration
+}
+
+// ConnCount counts the connections of the packet's group that met the rule, the
+// packet's own included (__nf_conncount_add of nf_conncount.c, Linux 6.18: lists
+// forget ended connections at most once a jiffy). The count is between low and
+// high.
+func (n *node) ConnCount(p *packet.Packet, ct conntrack.Ref, m *nf.MatchConnLimit) (low, high uint32, ok bool) {
+	own, ok := conntrack.TupleOf(p)
+	confirmed := false
+	if ct.Conn != nil {
+		own, ok, confirmed = ct.Conn.Tuples[conntrack.Original], true, ct.Conn.Status&conntrack.Confirmed != 0
+	}
+	if !ok {
+		return 0, 0, false
+	}
+	key := countKey{match: m, addr: groupAddr(p, m)}
+	group, old := n.counts[key]
+	if !old {
+		group = &countList{}
+		n.counts[key] = group
+	}
+	sameJiffy := old && n.w.now-group.at < jiffy
+	group.at = n.w.now
+	empty := len(group.list) == 0 && !m.NoGroup
+	mine := group.forget(n, own, sameJiffy)
+	switch {
+	case !mine:
+		group.list = append(group.list, counted{own, confirmed && !empty})
+	case sameJiffy && !confirmed:
+		group.list = append(group.list, counted{own, true}) // the kernel does not look
+	}
+	return group.sure(), uint32(len(group.list)), true
+}
+
+// forget drops the connections that ended, where the kernel surely does; where
+// it may not have looked they become doubtful. It reports whether the packet's
+// own connection is surely in the list.
+func (g *countList) forget(n *node, own conntrack.Tuple, sameJiffy bool) (mine bool) {
+	ended := 0
+	for i, c := range g.list {
+		switch {
+		case c.tuple == own:
+			mine = mine || !c.maybe
+		case n.ended(c.tuple):
+			g.list[i].maybe = true
+			ended++
+		}
+	}
+	if sameJiffy || mine || ended > maxEvicted {
+		return mine
+	}
+	kept := g.list[:0]
+	for _, c := range g.list {
+		if c.tuple != own && !n.ended(c.tuple) {
+			kept = append(kept, c)
+		}
+	}
+	g.list = kept
+	return false
+}
+
+func (g *countList) sure() (n uint32) {
+	for _, c := range g.list {
+		if !c.maybe {
+			n++
+		}
+	}
+	return n
+}
+
+// ended reports whether a connection is no longer counted (already_closed).
+func (n *node) ended(t conntrack.Tuple) bool {
+	c, _, alive := n.ct.Lookup(t, n.w.now)
+	return !alive || t.Proto == packet.ProtoTCP && (c.TCP.State == conntrack.TCPTimeWait || c.TCP.State == conntrack.TCPClose)
+}
+
+func groupAddr(p *packet.Packet, m *nf.MatchConnLimit) netip.Addr {
+	if m.NoGroup {
+		return netip.Addr{}
+	}
+	a := p.Src
+	if m.ByDst {
+		a = p.Dst
+	}
+	pre, err := a.Prefix(int(m.Mask))
+	if err != nil {
+		return a
+	}
+	return pre.Addr()
+}
