@@ -206,3 +206,53 @@ func TestLoadNFT_Refused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Devices of chains and dormant tables: netlink programs what nft's text says,
+// and the text that is listed then says the same.
+func TestLoadNFT_DevicesAndDormantTables(t *testing.T) {
+	netns.Require(t, "nft")
+	text := `table netdev t {
+	chain i {
+		type filter hook ingress devices = { "v0", "v1" } priority filter; policy drop;
+	}
+	chain e {
+		type filter hook egress device "v0" priority filter; policy accept;
+	}
+}
+table ip u {
+	flags dormant
+	chain i {
+		type filter hook input priority filter; policy drop;
+	}
+}
+`
+	ns := netns.ForTest(t)
+	if _, err := ns.Run("", "ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"); err != nil {
+		t.Fatal(err)
+	}
+	want, findings := nftables.Parse("text", []byte(text))
+	if len(findings) != 0 {
+		t.Fatal(findings)
+	}
+	if err := LoadNFT(ns, want); err != nil {
+		t.Fatal(err)
+	}
+	listed, err := ns.Run("", "nft", "list", "ruleset")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, findings := nftables.Parse("listed", []byte(listed))
+	if len(findings) != 0 {
+		t.Fatal(findings)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-text +listed):\n%s", d)
+	}
+	written, err := nftables.Write(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, _ := nftables.Parse("written", written); !cmp.Equal(got, back) {
+		t.Errorf("written and read:\n%s", written)
+	}
+}

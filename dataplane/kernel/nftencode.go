@@ -70,7 +70,7 @@ func (e *nftEncoder) tableMessages(t *nf.Table) {
 	for _, o := range t.Opaque {
 		e.fail("", fmt.Errorf("not modelled: %s", strings.SplitN(o, "\n", 2)[0]))
 	}
-	parts := [][]byte{cstring(unix.NFTA_TABLE_NAME, string(t.Name)), be32(unix.NFTA_TABLE_FLAGS, 0)}
+	parts := [][]byte{cstring(unix.NFTA_TABLE_NAME, string(t.Name)), be32(unix.NFTA_TABLE_FLAGS, tableFlags(t))}
 	e.send(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, "", append(parts, e.comment(nftaTableUserdata, 0, "", t.Comment)...)...)
 	for i := range t.Chains {
 		e.chain(&t.Chains[i])
@@ -83,6 +83,14 @@ func (e *nftEncoder) tableMessages(t *nf.Table) {
 			e.rule(&t.Chains[i], j)
 		}
 	}
+}
+
+// tableFlags are the flags of a table: dormant is NFT_TABLE_F_DORMANT.
+func tableFlags(t *nf.Table) uint32 {
+	if t.Dormant {
+		return 1
+	}
+	return 0
 }
 
 // comment is the attribute with a comment, or nothing.
@@ -124,8 +132,14 @@ func baseParts(b *nf.Base, fam nf.Family) ([][]byte, error) {
 		return nil, fmt.Errorf("base chain of type %s and policy %s", b.Type, b.Policy)
 	}
 	hook := [][]byte{be32(unix.NFTA_HOOK_HOOKNUM, number), be32(unix.NFTA_HOOK_PRIORITY, uint32(b.Priority))}
-	if b.Device != "" {
-		hook = append(hook, cstring(unix.NFTA_HOOK_DEV, b.Device))
+	if devs := b.Devices; len(devs) == 1 {
+		hook = append(hook, cstring(unix.NFTA_HOOK_DEV, devs[0]))
+	} else if len(devs) > 1 {
+		var names [][]byte
+		for _, d := range devs {
+			names = append(names, cstring(nftaDeviceName, d))
+		}
+		hook = append(hook, nested(nftaHookDevs, names...))
 	}
 	return [][]byte{nested(unix.NFTA_CHAIN_HOOK, hook...), be32(unix.NFTA_CHAIN_POLICY, policy), cstring(unix.NFTA_CHAIN_TYPE, b.Type.String())}, nil
 }

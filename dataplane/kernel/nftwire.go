@@ -18,6 +18,8 @@ const (
 	nftaSetExpr       = 17
 	nftaSetDescConcat = 2
 	nftaElemKeyEnd    = 10
+	nftaHookDevs      = 4
+	nftaDeviceName    = 1
 
 	nftSetConcat = 0x80
 )

@@ -105,6 +105,8 @@ type Table struct {
 	// each as its source text.
 	Opaque  []string `json:",omitempty"`
 	Comment string   `json:",omitempty"`
+	// Dormant tables of nftables have no chain on a hook.
+	Dormant bool `json:",omitempty"`
 }
 
 // Chain is a base chain (Base set) or a regular chain.
@@ -123,8 +125,9 @@ type Base struct {
 	Hook     Hook
 	Priority int32
 	Policy   Policy
-	// Device is the interface of a netdev chain.
-	Device string `json:",omitempty"`
+	// Devices are the interfaces of an ingress or egress chain; none is unsaid
+	// (nft's JSON leaves them out).
+	Devices []string `json:",omitempty"`
 }
 
 // ChainType is the type of a base chain.

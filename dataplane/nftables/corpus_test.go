@@ -167,7 +167,7 @@ func clearWhatJSONLacks(tables []nf.Table) {
 			c := &tables[i].Chains[j]
 			c.Comment = ""
 			if c.Base != nil {
-				c.Base.Device = ""
+				c.Base.Devices = nil
 			}
 			for _, r := range c.Rules {
 				for k, s := range r.Body {

@@ -207,8 +207,35 @@ func (r *jsonReader) table(m map[string]any) {
 		t.sets = append(t.sets, r.line("comment "+jsonQuote(c)))
 	}
 	if f := m["flags"]; f != nil {
-		t.sets = append(t.sets, r.line("flags "+strings.Join(list(f), ",")))
+		r.tableFlags(t, list(f))
 	}
+}
+
+// tableFlags reads a table's flags. nft 1.0.6 writes the table's name in their
+// place, which does not say whether the table is dormant.
+func (r *jsonReader) tableFlags(t *jsonTable, flags []string) {
+	for _, f := range flags {
+		if f != "dormant" && f != "owner" && f != "persist" {
+			r.unreadable("table", `flags by name, which nft 1.0.6 does not write; use the text of "nft list ruleset"`)
+			return
+		}
+	}
+	t.sets = append(t.sets, r.line("flags "+strings.Join(flags, ",")))
+}
+
+// jsonDevices are the devices of a chain in nft's text.
+func jsonDevices(devices []string) string {
+	var names []string
+	for _, d := range devices {
+		names = append(names, jsonQuote(d))
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return " device " + names[0]
+	}
+	return " devices = { " + strings.Join(names, ", ") + " }"
 }
 
 func (r *jsonReader) chain(t *jsonTable, m map[string]any) {
@@ -226,10 +253,7 @@ func (r *jsonReader) chain(t *jsonTable, m map[string]any) {
 	if m["hook"] == nil {
 		return
 	}
-	dev := ""
-	if d := list(m["dev"]); len(d) > 0 {
-		dev = " device " + jsonQuote(strings.Join(d, ","))
-	}
+	dev := jsonDevices(list(m["dev"]))
 	if dev == "" && str(m["family"]) == "netdev" {
 		r.found.Add(diag.Finding{
 			Code: codeObject, Severity: diag.Warning, Span: diag.Span{File: r.file, Start: r.pos, End: r.pos},

@@ -61,6 +61,8 @@ func (p *parser) tableBody(t *nf.Table) bool {
 			p.set(t)
 		case tok.is("comment"):
 			p.tableComment(t)
+		case tok.is("flags"):
+			p.tableFlags(t)
 		default:
 			toks := p.opaqueObject()
 			p.addOpaque(t, toks)
@@ -76,6 +78,16 @@ func (p *parser) tableComment(t *nf.Table) {
 		p.unreadable(toks, err)
 	}
 	t.Comment = s
+}
+
+// tableFlags reads "flags dormant"; other flags change nothing for packets and
+// are kept as text.
+func (p *parser) tableFlags(t *nf.Table) {
+	if toks := p.line(); len(toks) == 2 && toks[1].is("dormant") {
+		t.Dormant = true
+	} else {
+		p.addOpaque(t, toks)
+	}
 }
 
 // addOpaque keeps an object that nf does not model.
@@ -175,14 +187,8 @@ func parseHook(c *cursor, fam nf.Family, ch *nf.Chain) error {
 		return c.wanted("a hook")
 	}
 	c.next()
-	if c.accept("device") {
-		dev, err := c.name("a device")
-		if err != nil {
-			return err
-		}
-		b.Device = dev
-	} else if c.peek().is("devices") {
-		return c.wanted("one device")
+	if err := parseDevices(c, &b); err != nil {
+		return err
 	}
 	if err := c.expect("priority"); err != nil {
 		return err
@@ -197,6 +203,30 @@ func parseHook(c *cursor, fam nf.Family, ch *nf.Chain) error {
 		return c.wanted("end of line")
 	}
 	return nil
+}
+
+// parseDevices reads "device "eth0"" or "devices = { eth0, eth1 }", if it is there.
+func parseDevices(c *cursor, b *nf.Base) error {
+	many := c.accept("devices")
+	if !many && !c.accept("device") {
+		return nil
+	}
+	if many && !c.accept("=", "{") {
+		return c.wanted("devices in braces")
+	}
+	for {
+		dev, err := c.name("a device")
+		if err != nil {
+			return err
+		}
+		b.Devices = append(b.Devices, dev)
+		if !many || c.accept("}") {
+			return nil
+		}
+		if err := c.expect(","); err != nil {
+			return err
+		}
+	}
 }
 
 // priorityName is a name of a priority.

@@ -61,6 +61,9 @@ func (w *writer) table(t *nf.Table) {
 	head, err := nameText("table "+t.Family.String()+" ", string(t.Name))
 	w.line(0, head+" {", err)
 	w.comment(1, t.Comment)
+	if t.Dormant {
+		w.line(1, "flags dormant", nil)
+	}
 	for _, o := range t.Opaque {
 		w.line(1, o, nil)
 	}
@@ -130,15 +133,30 @@ func baseText(b *nf.Base, fam nf.Family) (string, error) {
 	if hook == "" || chainTypes[b.Type.String()] == 0 || b.Policy < nf.PolicyAccept || b.Policy > nf.PolicyDrop {
 		return "", fmt.Errorf("nftables: base chain %+v has no spelling in nft", *b)
 	}
-	dev := ""
-	if b.Device != "" {
-		q, err := quoted(b.Device)
+	dev, err := devicesText(b.Devices)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("type %s hook %s%s priority %s; policy %s;", b.Type, hook, dev, priorityText(b, fam), b.Policy), nil
+}
+
+// devicesText writes the devices of an ingress or egress chain.
+func devicesText(devices []string) (string, error) {
+	var names []string
+	for _, d := range devices {
+		q, err := quoted(d)
 		if err != nil {
 			return "", err
 		}
-		dev = " device " + q
+		names = append(names, q)
 	}
-	return fmt.Sprintf("type %s hook %s%s priority %s; policy %s;", b.Type, hook, dev, priorityText(b, fam), b.Policy), nil
+	switch len(names) {
+	case 0:
+		return "", nil
+	case 1:
+		return " device " + names[0], nil
+	}
+	return " devices = { " + strings.Join(names, ", ") + " }", nil
 }
 
 // priorityText names a priority that is at most 10 away from a standard one.

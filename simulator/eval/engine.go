@@ -127,7 +127,7 @@ func (e *Engine) addTable(t *nf.Table) {
 
 // register puts a base chain on its hook for the families that it sees.
 func (e *Engine) register(t *nf.Table, c *nf.Chain, id BaseID) {
-	if c.Base == nil {
+	if c.Base == nil || t.Dormant {
 		return
 	}
 	for _, f := range []packet.Family{packet.IPv4, packet.IPv6} {

@@ -9,9 +9,9 @@ import (
 	"tortie/simulator/conntrack"
 )
 
-// jiffy is the longest that the kernel's clock takes for one step (HZ is 100 or
-// more).
-const jiffy = 10 * time.Millisecond
+// settled is when the kernel surely forgets a connection that ended: it looks
+// once a jiffy, and at what another CPU added after two (HZ is 100 or more).
+const settled = 20 * time.Millisecond
 
 // maxEvicted is how many ended connections the kernel forgets while it counts
 // once: it stops behind CONNCOUNT_GC_MAX_NODES, which is 8.
@@ -55,14 +55,14 @@ func (n *node) ConnCount(p *packet.Packet, ct conntrack.Ref, m *nf.MatchConnLimi
 		group = &countList{}
 		n.counts[key] = group
 	}
-	sameJiffy := old && n.w.now-group.at < jiffy
+	soon := old && n.w.now-group.at < settled
 	group.at = n.w.now
 	empty := len(group.list) == 0 && !m.NoGroup
-	mine := group.forget(n, own, sameJiffy)
+	mine := group.forget(n, own, soon)
 	switch {
 	case !mine:
 		group.list = append(group.list, counted{own, confirmed && !empty})
-	case sameJiffy && !confirmed:
+	case soon && !confirmed:
 		group.list = append(group.list, counted{own, true}) // the kernel does not look
 	}
 	return group.sure(), uint32(len(group.list)), true
@@ -71,7 +71,7 @@ func (n *node) ConnCount(p *packet.Packet, ct conntrack.Ref, m *nf.MatchConnLimi
 // forget drops the connections that ended, where the kernel surely does; where
 // it may not have looked they become doubtful. It reports whether the packet's
 // own connection is surely in the list.
-func (g *countList) forget(n *node, own conntrack.Tuple, sameJiffy bool) (mine bool) {
+func (g *countList) forget(n *node, own conntrack.Tuple, soon bool) (mine bool) {
 	ended := 0
 	for i, c := range g.list {
 		switch {
@@ -82,7 +82,7 @@ func (g *countList) forget(n *node, own conntrack.Tuple, sameJiffy bool) (mine b
 			ended++
 		}
 	}
-	if sameJiffy || mine || ended > maxEvicted {
+	if soon || mine || ended > maxEvicted {
 		return mine
 	}
 	kept := g.list[:0]

@@ -132,6 +132,10 @@ func (n *node) postRouting(f *flight) {
 	if n.encapsulate(f) {
 		return
 	}
+	if why := n.unwalked(nf.Egress, f.dst.Dev); why != "" {
+		f.unknown(n, why)
+		return
+	}
 	f.finish(n, Sent, "")
 	f.end.Fragments = n.cut(f, f.dst.Dev)
 	f.end.Out, f.end.NextHop = f.dst.Dev, f.dst.NextHop(f.p.Dst)

@@ -29,6 +29,8 @@ func (n *node) enter(link host.LinkName, p *packet.Packet, depth int) Outcome {
 		f.unknown(n, "too many packets because of one")
 	case !f.p.Src.IsValid() || !f.p.Dst.IsValid() || f.p.Src.Is4() != f.p.Dst.Is4():
 		f.unknown(n, "a packet without addresses of one family")
+	case n.unwalked(nf.Ingress, link) != "":
+		f.unknown(n, n.unwalked(nf.Ingress, link))
 	case f.p.Src.Is6() && n.badIPv6(f):
 		f.drop(n, 0, "impossible IPv6 address")
 	default:

@@ -59,6 +59,8 @@ type node struct {
 	ipvs   ipvsTable
 	// bridges are the links that are bridges.
 	bridges map[host.LinkName]bool
+	// devices are the chains that packets meet outside the hooks of IP.
+	devices []deviceChain
 	ttl     uint8
 }
 
@@ -116,7 +118,7 @@ func newNode(w *Walker, s *host.State) *node {
 	n := &node{w: w, state: s, routes: route.New(s), eng: eval.New(&s.Ruleset),
 		ct: conntrack.NewTable(conntrackConfig(s, w.opts)), ifaces: map[host.LinkName]eval.Iface{},
 		counts: map[countKey]*countList{}, peers: map[netip.Addr]peer{}, frags: map[fragKey]*fragQueue{}, ttl: 64,
-		ipvs: newIPVS(s.IPVS), bridges: map[host.LinkName]bool{}}
+		ipvs: newIPVS(s.IPVS), bridges: map[host.LinkName]bool{}, devices: deviceChains(&s.Ruleset)}
 	for i := range s.Links {
 		l := &s.Links[i]
 		n.ifaces[l.Name] = eval.Iface{Name: string(l.Name), Index: linkIndex(l, i)}
