@@ -91,7 +91,7 @@ func (t *traffic) fresh() Shot {
 	}
 	p := packet.Packet{Src: t.addr(labAddrs[from]...), Dst: t.destination(from), TTL: 64, PayloadLen: uint16(t.IntN(20))}
 	if from != Local && t.chance(15) {
-		p.Src = t.addr("192.0.2.1")
+		p.Src = t.addr("192.0.2.1", "0.1.2.3")
 	}
 	if t.chance(25) {
 		p.TTL = 1

@@ -8,7 +8,8 @@ import (
 
 var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-func zeronet(a netip.Addr) bool { return a.Is4() && a.As4()[0] == 0 }
+// zeronet is ipv4_is_zeronet, which since Linux 5.3 is 0.0.0.0 alone.
+func zeronet(a netip.Addr) bool { return a == netip.IPv4Unspecified() }
 
 // Input decides about a packet that came in by f.IIF: for the host (Local), to be
 // forwarded by Dev, or an error.

@@ -74,9 +74,6 @@ func (t *Tables) badOutput(f *Flow, anySource bool) (Result, bool) {
 			return Result{Err: Invalid}, true
 		}
 	}
-	if zeronet(f.Dst) && !f.Dst.IsUnspecified() {
-		return Result{Err: Invalid}, true
-	}
 	return Result{}, false
 }
 

@@ -70,8 +70,10 @@ func TestInput(t *testing.T) {
 		{"subnet broadcast", "10.0.0.9", "10.0.0.255", "eth0", "", route.OK, true, "lo"},
 		{"limited broadcast", "10.0.0.9", "255.255.255.255", "eth0", "", route.OK, true, "lo"},
 		{"source is broadcast", "255.255.255.255", "10.0.0.1", "eth0", "", route.MartianSource, false, ""},
-		{"source 0/8", "0.0.0.9", "10.0.0.1", "eth0", "", route.MartianSource, false, ""},
-		{"destination 0/8", "10.0.0.9", "0.0.0.9", "eth0", "", route.MartianDest, false, ""},
+		{"source 0.0.0.0", "0.0.0.0", "10.0.0.1", "eth0", "", route.MartianSource, false, ""},
+		{"destination 0.0.0.0", "10.0.0.9", "0.0.0.0", "eth0", "", route.MartianDest, false, ""},
+		{"source 0/8", "0.0.0.9", "10.0.0.1", "eth0", "", route.OK, true, "lo"},
+		{"destination 0/8", "10.0.0.9", "0.0.0.9", "eth0", "", route.OK, false, "eth0"},
 		{"loopback destination", "10.0.0.9", "127.0.0.1", "eth0", "", route.MartianDest, false, ""},
 		{"loopback destination allowed", "10.0.0.9", "127.0.0.1", "eth0", "net.ipv4.conf.eth0.route_localnet=1", route.OK, true, "lo"},
 		{"own source", "10.1.0.1", "10.65.0.2", "eth0", "", route.MartianSource, false, ""},
@@ -122,6 +124,20 @@ func TestOutput_Source(t *testing.T) {
 		r := route.New(s).Output(&route.Flow{Dst: addr(row.dst), OIF: row.oif}, false)
 		if (r.Err != route.OK) != row.fail || !row.fail && (r.Src != addr(row.src) || r.Dev != row.dev) {
 			t.Errorf("%s: got %+v, want %+v", row.dst, r, row)
+		}
+	}
+}
+
+// What an IPv6 source has in common with the destination behind its own prefix
+// does not count: of equals the first is taken (ipv6_dev_get_saddr, rule 8).
+func TestSelectAddr6_CommonPrefixEndsAtTheAddresses(t *testing.T) {
+	s := node()
+	s.Links[1].Addrs = []host.Addr{{Prefix: netip.MustParsePrefix("fd00::8/64")}, {Prefix: netip.MustParsePrefix("fd00::1/64")},
+		{Prefix: netip.MustParsePrefix("fd01::1/64")}}
+	tables := route.New(s)
+	for dst, want := range map[string]string{"fd00::2": "fd00::8", "fd01::2": "fd01::1", "fd00::1": "fd00::1"} {
+		if got := tables.SelectAddr6(s.Links[1].Name, addr(dst)); got != addr(want) {
+			t.Errorf("to %s: from %s, want %s", dst, got, want)
 		}
 	}
 }

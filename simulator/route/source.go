@@ -57,7 +57,7 @@ func subnet(a *host.Addr) netip.Prefix {
 
 // SelectAddr6 is ipv6_dev_get_saddr without labels, deprecated and temporary
 // addresses: an equal address, then the fitting scope, then the output link, then
-// the longest common prefix.
+// the longest common prefix, within the address's own.
 func (t *Tables) SelectAddr6(dev host.LinkName, dst netip.Addr) netip.Addr {
 	var best netip.Addr
 	var bestScore [4]int
@@ -70,7 +70,7 @@ func (t *Tables) SelectAddr6(dev host.LinkName, dst netip.Addr) netip.Addr {
 			if !a.Is6() || a.IsMulticast() {
 				continue
 			}
-			if s := score6(a, dst, d.Name == dev); !best.IsValid() || better(s, bestScore) {
+			if s := score6(d.Addrs[i].Prefix, dst, d.Name == dev); !best.IsValid() || better(s, bestScore) {
 				best, bestScore = a, s
 			}
 		}
@@ -78,7 +78,8 @@ func (t *Tables) SelectAddr6(dev host.LinkName, dst netip.Addr) netip.Addr {
 	return best
 }
 
-func score6(a, dst netip.Addr, onDev bool) (s [4]int) {
+func score6(p netip.Prefix, dst netip.Addr, onDev bool) (s [4]int) {
+	a := p.Addr()
 	if a == dst {
 		s[0] = 1
 	}
@@ -92,7 +93,7 @@ func score6(a, dst netip.Addr, onDev bool) (s [4]int) {
 	if onDev {
 		s[2] = 1
 	}
-	s[3] = commonBits(a, dst)
+	s[3] = min(commonBits(a, dst), p.Bits())
 	return s
 }
 

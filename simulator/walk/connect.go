@@ -58,9 +58,7 @@ func (w *Walker) Connect(r Request) trace.Connection {
 	w.notes = nil
 	d := dialog{w: w, req: &r}
 	d.out.Verdict = trace.Allow
-	if why := d.begin(); why != "" {
-		d.out.Verdict = trace.Deny
-		d.out.Reason = trace.Reason{Node: string(r.From.Host), Text: why}
+	if !d.begin() {
 		return d.out
 	}
 	d.exchange()
@@ -75,31 +73,57 @@ func (w *Walker) Connect(r Request) trace.Connection {
 	return d.out
 }
 
-// begin makes the first packet.
-func (d *dialog) begin() (why string) {
+// begin makes the first packet; false is none, with a verdict that says why.
+func (d *dialog) begin() bool {
+	v, why := d.firstPacket()
+	if v != trace.Allow {
+		d.out.Verdict, d.out.Reason = v, trace.Reason{Node: string(d.req.From.Host), Text: why}
+	}
+	return v == trace.Allow
+}
+
+func (d *dialog) firstPacket() (trace.Verdict, string) {
 	r := d.req
 	p := packet.Packet{Src: r.From.Addr.Unmap(), Dst: r.Dst.Unmap(), Proto: r.Proto, TTL: 64, SrcPort: r.SrcPort, DstPort: r.DstPort}
 	n := d.w.byName[r.From.Host]
 	switch {
 	case n == nil:
-		return "no such host: " + string(r.From.Host)
+		return trace.Deny, "no such host: " + string(r.From.Host)
 	case !r.Dst.IsValid():
-		return "no destination"
+		return trace.Deny, "no destination"
 	case !p.Src.IsValid() && r.From.Link != "":
-		return "no source address"
-	case !p.Src.IsValid():
-		q := route.Flow{Dst: r.Dst, OIF: r.Bound, Proto: r.Proto, SrcPort: r.SrcPort, DstPort: r.DstPort}
+		return trace.Deny, "no source address"
+	case r.From.Link == "" && p.Dst.IsUnspecified():
+		p.Dst = toSelf(p)
+	}
+	if !p.Src.IsValid() {
+		q := route.Flow{Dst: p.Dst, OIF: r.Bound, Proto: r.Proto, SrcPort: r.SrcPort, DstPort: r.DstPort}
 		res := n.routes.Output(&q, false)
-		if res.Err != route.OK || !res.Src.IsValid() {
-			return res.Err.String()
+		switch {
+		case res.Unknown != "":
+			return trace.Unknown, res.Unknown
+		case res.Err != route.OK || !res.Src.IsValid():
+			return trace.Deny, res.Err.String()
 		}
 		p.Src = res.Src
 	}
 	if p.Src.Is4() != p.Dst.Is4() {
-		return "source and destination are of different families"
+		return trace.Deny, "source and destination are of different families"
 	}
 	d.first = p
-	return ""
+	return trace.Allow, ""
+}
+
+// toSelf is the destination of a process that asks for the unspecified address:
+// its own, or loopback (ip_route_output_key_hash_rcu, tcp_v6_connect).
+func toSelf(p packet.Packet) netip.Addr {
+	switch {
+	case p.Dst.Is6():
+		return netip.IPv6Loopback()
+	case p.Src.IsValid():
+		return p.Src
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
 // exchange sends the packets of the protocol.

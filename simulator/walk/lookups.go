@@ -33,7 +33,7 @@ func (n *node) reverse4(p *packet.Packet, dev host.LinkName, m nf.MatchRPFilter)
 		return eval.Yes
 	}
 	q := route.Flow{Dst: p.Src, Src: p.Dst, IIF: n.routes.Loopback(), TOS: p.TOS}
-	if p.Dst.IsMulticast() || p.Dst == limitedBroadcast || p.Dst.As4()[0] == 0 {
+	if p.Dst.IsMulticast() || p.Dst == limitedBroadcast || p.Dst.IsUnspecified() {
 		q.Src = unset
 	}
 	if m.ValidMark {
@@ -146,7 +146,7 @@ func (n *node) fibDev(q eval.FibQuery, a, other netip.Addr) (eval.FibAnswer, boo
 	if (q.Hook == nf.PreRouting || q.Hook == nf.LocalIn) && q.In.Name == string(n.routes.Loopback()) {
 		return eval.FibAnswer{Iface: q.In}, true
 	}
-	if p := q.Packet; p.Src.Is4() && p.Src.As4()[0] == 0 && (p.Dst.IsLinkLocalMulticast() || p.Dst == limitedBroadcast) {
+	if p := q.Packet; p.Src == netip.IPv4Unspecified() && (p.Dst.IsLinkLocalMulticast() || p.Dst == limitedBroadcast) {
 		return eval.FibAnswer{Iface: q.In}, true
 	}
 	var want host.LinkName
@@ -168,7 +168,7 @@ func (n *node) fibDev(q eval.FibQuery, a, other netip.Addr) (eval.FibAnswer, boo
 		if flow.OIF = want; want == "" {
 			flow.OIF = host.LinkName(q.In.Name)
 		}
-	case a.Is4() && (other.IsMulticast() || other == limitedBroadcast || other.As4()[0] == 0):
+	case a.Is4() && (other.IsMulticast() || other == limitedBroadcast || other.IsUnspecified()):
 		flow.Src = unset
 	}
 	return n.fibAnswer(&flow, want)

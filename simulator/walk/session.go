@@ -32,11 +32,9 @@ func (w *Walker) Open(r Request) (*Session, trace.Connection) {
 	s := &Session{req: r, client: clientSeq + 1 + clientData, server: serverSeq + 1 + serverData}
 	s.d = dialog{w: w, req: &s.req}
 	c := s.act(func(d *dialog) {
-		if why := d.begin(); why != "" {
-			d.out.Verdict, d.out.Reason = trace.Deny, trace.Reason{Node: string(r.From.Host), Text: why}
-			return
+		if d.begin() {
+			d.exchange()
 		}
-		d.exchange()
 	})
 	s.open = c.Verdict == trace.Allow && !r.Closed
 	return s, c

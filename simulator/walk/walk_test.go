@@ -56,6 +56,19 @@ func TestConnect_Refusals(t *testing.T) {
 	}
 }
 
+// A process that asks for the unspecified address reaches its own host.
+func TestConnect_Unspecified(t *testing.T) {
+	want(t, connect(t, state(), tcp(process, "0.0.0.0", 80)), trace.Allow)
+	want(t, connect(t, state(), tcp(process, "::", 80)), trace.Allow)
+}
+
+// A rule that is not modelled and chooses the source leaves the answer open.
+func TestConnect_UnknownRouteOfTheHost(t *testing.T) {
+	s := state()
+	s.Rules = append(s.Rules, host.Rule{Priority: 100, Family: packet.IPv4, Opaque: "uidrange 0-100", Action: host.ActionLookup, Table: 5})
+	want(t, connect(t, s, udp(process, "8.8.8.8", 53)), trace.Unknown)
+}
+
 func blackhole(p string) host.Route {
 	r := dev(p, "")
 	r.Type, r.Hops = host.RouteBlackhole, nil
