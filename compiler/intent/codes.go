@@ -58,6 +58,7 @@ func Codes() []Code {
 		{"intent/selects-nothing", diag.Warning, "A party of nobody", "No pod or host endpoint of the cluster is in the party.", "Check labels, namespaces and service accounts."},
 		{"intent/service-end", diag.Error, "A service where it cannot stand", "Calico knows services as destinations of what pods and hosts send.", "Name the pods behind the service."},
 		{"intent/service-ports", diag.Error, "Ports beside a service", "A service brings its own ports.", "Leave on out, or name the pods behind the service."},
+		{"intent/tier-before", diag.Error, "The tier before a tier denies", "Ends that nobody protects are spoken of in a tier of their own, before-NAME, which hands on what it does not decide. The cluster's tier of that name denies it.", "Give the tier defaultAction: Pass, or rename it."},
 		{"intent/tier-order", diag.Error, "Two orders of one tier", "Intents, or an intent and the cluster, disagree.", "Give the order once."},
 		{"intent/unknown-field", diag.Error, "A field that the language does not have", "The language is strict, so that a misspelt word is not passed over.", "See the hint."},
 		{"intent/unknown-party", diag.Error, "A party that nobody gives", "Names are looked up in the document, then in all others of the input.", "Give it under parties, or write any."},

@@ -20,7 +20,7 @@ func Compile(p *intent.Program, s *cluster.Snapshot, opt Options) (*Output, diag
 	c := &compiler{program: p, options: opt, facts: factsOf(s), out: &Output{}, names: map[string]*intent.Atom{}, sets: map[string]bool{}}
 	for _, t := range p.Tiers {
 		if !t.Exists {
-			c.out.Tiers = append(c.out.Tiers, Tier{t.Name, t.Order})
+			c.out.Tiers = append(c.out.Tiers, Tier{Name: t.Name, Order: t.Order})
 		}
 	}
 	for _, stage := range []bool{false, true} {
@@ -55,6 +55,8 @@ type unit struct {
 	later []intent.TierUse // this tier and those behind it
 	stage bool
 	parts []*part
+	// early are the atoms whose policies go to the tier before this one.
+	early []*intent.Atom
 }
 
 // part is what one document says about one atom.
@@ -79,6 +81,7 @@ func (u *unit) compile() {
 		u.fastPath(d, rank)
 		rank++
 	}
+	u.setBefore()
 	u.normal()
 	u.guards(intent.NodePorts)
 	u.guards(intent.Forward)

@@ -2,6 +2,7 @@ package lower
 
 import (
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -23,7 +24,11 @@ type facts struct {
 	// nets are the addresses of pods and nodes.
 	nets []netip.Prefix
 	// open are the tiers that pass what none of their policies decides.
-	open     map[string]bool
+	open map[string]bool
+	// foreign are the tiers in which somebody else has policies that are enforced.
+	foreign map[string]bool
+	// tiers are the orders of the cluster's tiers.
+	tiers    map[string]float64
 	heps     []hep
 	pods     []pod
 	nodes    []node
@@ -72,12 +77,16 @@ var defaultFailsafe = [2][]v3.ProtoPort{
 // factsOf reads from a snapshot what the compiler has to know of a cluster. A
 // snapshot that holds nothing of a cluster is as good as none.
 func factsOf(s *cluster.Snapshot) facts {
-	f := facts{open: map[string]bool{}, failsafe: defaultFailsafe, services: map[string]bool{}, members: map[*intent.Atom][]*pod{}}
+	f := facts{open: map[string]bool{}, foreign: map[string]bool{}, tiers: map[string]float64{}, failsafe: defaultFailsafe, services: map[string]bool{}, members: map[*intent.Atom][]*pod{}}
 	if s == nil {
 		return f
 	}
 	for _, o := range s.Tiers {
 		f.open[o.Object.Name] = o.Object.Spec.DefaultAction != nil && *o.Object.Spec.DefaultAction == v3.Pass
+		f.tiers[o.Object.Name] = math.Inf(1)
+		if o.Object.Spec.Order != nil {
+			f.tiers[o.Object.Name] = *o.Object.Spec.Order
+		}
 	}
 	model, _ := s.Model()
 	f.known = len(model.Nodes)+len(model.Endpoints)+len(model.HostEndpoints)+len(s.IPPools) > 0
@@ -86,6 +95,7 @@ func factsOf(s *cluster.Snapshot) facts {
 			f.addNet(p)
 		}
 	}
+	f.addForeign(s)
 	f.addNodes(model)
 	f.addEndpoints(s, model)
 	f.addDNS(s)
@@ -100,6 +110,20 @@ func factsOf(s *cluster.Snapshot) facts {
 		return a.Bits() - b.Bits()
 	})
 	return f
+}
+
+func (f *facts) addForeign(s *cluster.Snapshot) {
+	add := func(labels map[string]string, tier string) {
+		if labels[managedBy] != "tortie" {
+			f.foreign[tier] = true
+		}
+	}
+	for _, o := range s.GlobalNetworkPolicies {
+		add(o.Object.Labels, o.Object.Spec.Tier)
+	}
+	for _, o := range s.NetworkPolicies {
+		add(o.Object.Labels, o.Object.Spec.Tier)
+	}
 }
 
 func (f *facts) addFailsafe(s *cluster.Snapshot) {

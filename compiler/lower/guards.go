@@ -138,10 +138,20 @@ func (u *unit) guardStatement(st *intent.Statement, at *intent.Atom, s intent.Se
 }
 
 func (u *unit) guardPolicy(d *intent.Document, a *intent.Atom, s intent.Section, order float64, suffix string, rules []Rule) {
-	y := u.policy(d, a, guardSuffix(s)+suffix)
+	y := u.guardOf(d, a, s, suffix)
 	y.Order, y.In, y.Ingress = u.base(s)+order, true, rules
 	y.ApplyOnForward, y.PreDNAT = true, s == intent.NodePorts
 	u.out.Policies = append(u.out.Policies, y)
+}
+
+// guardOf is a policy of a section: those of forwarding go where the end's other
+// policies go, those before the translation stay in the tier.
+func (u *unit) guardOf(d *intent.Document, a *intent.Atom, s intent.Section, suffix string) Policy {
+	tier := u.tier.Name
+	if s == intent.Forward {
+		tier = u.tierOf(a)
+	}
+	return u.policyIn(tier, d, a, guardSuffix(s)+suffix)
 }
 
 func (u *unit) base(s intent.Section) float64 {
@@ -170,7 +180,7 @@ func (u *unit) guardEnd(a *intent.Atom, s intent.Section, alone bool) {
 	}
 	rules = append(rules, Rule{Action: "Deny", Span: g.Guard.Span, Why: "what nothing allowed"})
 	if alone {
-		name := u.policy(g.Doc, a, guardSuffix(s)).Name
+		name := u.guardOf(g.Doc, a, s, "").Name
 		for i := range u.out.Policies {
 			if p := &u.out.Policies[i]; p.Name == name && p.Stage == u.stage {
 				p.Ingress = append(p.Ingress, rules...)
@@ -269,7 +279,7 @@ func (u *unit) fastPath(d *intent.Document, rank int) {
 		}
 	}
 	for _, a := range atoms {
-		y := u.policy(d, a, "-fast-path")
+		y := u.policyIn(u.tier.Name, d, a, "-fast-path")
 		y.Order, y.In, y.Out = orderAllow+float64(orderDoc*rank), true, true
 		y.Ingress, y.Egress, y.DoNotTrack, y.ApplyOnForward = in[a], out[a], true, true
 		u.out.Policies = append(u.out.Policies, y)

@@ -29,12 +29,15 @@ func (u *unit) normal() {
 	}
 	for dir := range directions {
 		for _, a := range u.protectedAtoms(dir) {
-			if u.explicit(a, dir) {
+			switch {
+			case u.isEarly(a):
+				u.closeBehind(a, dir)
+			case u.explicit(a, dir):
 				u.closing(a, dir)
 			}
 		}
-		for _, a := range u.rest(dir) {
-			u.passing(a, dir)
+		for _, a := range u.passing(dir) {
+			u.pass(a, dir)
 		}
 	}
 	u.neighbours(from, false)
@@ -88,7 +91,11 @@ func (u *unit) add(p *part, order float64, suffix string, in, out []Rule, closes
 
 // policy is a policy for an atom, still without rules.
 func (u *unit) policy(d *intent.Document, a *intent.Atom, suffix string) Policy {
-	y := Policy{Name: u.name(d, a, suffix), Namespace: policyNamespace(a), Tier: u.tier.Name, Stage: u.stage, Doc: d, atom: a}
+	return u.policyIn(u.tierOf(a), d, a, suffix)
+}
+
+func (u *unit) policyIn(tier string, d *intent.Document, a *intent.Atom, suffix string) Policy {
+	y := Policy{Name: u.name(tier, d, a, suffix), Namespace: policyNamespace(a), Tier: tier, Stage: u.stage, Doc: d, atom: a}
 	p := a.Party
 	if a.Kind == intent.Hosts {
 		y.Selector = and(p.Hosts, "!has(projectcalico.org/namespace)")
@@ -112,13 +119,13 @@ func (u *unit) policy(d *intent.Document, a *intent.Atom, suffix string) Policy 
 
 // name is the name of a policy: after the intent and the party, with the tier
 // before it as Calico wants it.
-func (u *unit) name(d *intent.Document, a *intent.Atom, suffix string) string {
+func (u *unit) name(tier string, d *intent.Document, a *intent.Atom, suffix string) string {
 	base := d.Name + "-" + a.Party.Name
 	if a.Doc != d {
 		base = d.Name + "-" + a.Doc.Name + "-" + a.Party.Name
 	}
-	if u.tier.Name != intent.DefaultTier {
-		base = u.tier.Name + "." + base
+	if tier != intent.DefaultTier {
+		base = tier + "." + base
 	}
 	key := policyNamespace(a) + "/" + base
 	if have := u.names[key]; have != nil && have != a {
@@ -168,7 +175,7 @@ func (u *unit) rest(dir int) []*intent.Atom {
 // what passes the rest, or a policy for forwarded packets, stands behind it; or
 // the tier itself passes.
 func (u *unit) explicit(a *intent.Atom, dir int) bool {
-	if u.facts.open[u.tier.Name] {
+	if u.facts.open[u.tier.Name] || u.isEarly(a) {
 		return true
 	}
 	near := func(x *intent.Atom) bool { return !intent.Disjoint(a, x) }
@@ -182,8 +189,8 @@ func (u *unit) closing(a *intent.Atom, dir int) {
 	u.direction(p, "-protect", orderClose, dir, r)
 }
 
-// passing hands on what no rule decided at an atom that is not protected.
-func (u *unit) passing(a *intent.Atom, dir int) {
+// pass hands on what no rule decided at an atom.
+func (u *unit) pass(a *intent.Atom, dir int) {
 	p := u.firstPart(a, func(*part) bool { return true })
 	if p == nil {
 		d := u.guardDoc(a)
@@ -195,9 +202,7 @@ func (u *unit) passing(a *intent.Atom, dir int) {
 // direction adds a rule for a direction to the policy with this suffix.
 func (u *unit) direction(p *part, suffix string, order float64, dir int, r Rule) {
 	y := u.policy(p.doc, p.atom, suffix)
-	i := slices.IndexFunc(u.out.Policies, func(o Policy) bool {
-		return o.Name == y.Name && o.Namespace == y.Namespace && o.Stage == y.Stage
-	})
+	i := slices.IndexFunc(u.out.Policies, func(o Policy) bool { return o.same(&y) })
 	if i < 0 {
 		y.Order = order
 		u.out.Policies = append(u.out.Policies, y)

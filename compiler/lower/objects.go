@@ -32,6 +32,8 @@ type Output struct {
 type Tier struct {
 	Name  string
 	Order float64
+	// Pass hands on what no policy of the tier decides.
+	Pass bool
 }
 
 // NetworkSet is a GlobalNetworkSet; its label netsLabel has its name as value.
@@ -77,6 +79,11 @@ func (p *Policy) Kind() string {
 		kind = "Staged" + kind
 	}
 	return kind
+}
+
+// same reports whether two values are of one object.
+func (p *Policy) same(o *Policy) bool {
+	return p.Name == o.Name && p.Namespace == o.Namespace && p.Stage == o.Stage
 }
 
 // Rule is one rule of a policy.

@@ -109,7 +109,11 @@ func object(kind, namespace, name string, labels, notes map[string]string, spec 
 }
 
 func (t Tier) tree() tree {
-	return object("Tier", "", t.Name, nil, nil, tree{{"order", t.Order}, {"defaultAction", "Deny"}})
+	action := "Deny"
+	if t.Pass {
+		action = "Pass"
+	}
+	return object("Tier", "", t.Name, nil, nil, tree{{"order", t.Order}, {"defaultAction", action}})
 }
 
 func (s NetworkSet) tree() tree {
