@@ -15,6 +15,7 @@ import (
 	"tortie/compiler/link"
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
+	"tortie/simulator/conntrack"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 )
@@ -85,7 +86,8 @@ func oracleLoad(docs []string, nftables bool) (oracleSides, error) {
 // differ compares both judges on one connection; "" is agreement.
 func (s *oracleSides) differ(t oracleTry) string {
 	want, why := s.world.connect(t.from, t.p)
-	got := walk.New(s.fleet, walk.Options{}).Connect(t.request())
+	first := func(conntrack.Tuple, int, uint32) uint32 { return 0 } // the oracle takes the first port for what the kernel draws
+	got := walk.New(s.fleet, walk.Options{Port: first}).Connect(t.request())
 	if want == (got.Verdict == trace.Allow) && got.Verdict != trace.Unknown {
 		return ""
 	}

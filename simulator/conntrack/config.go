@@ -1,6 +1,9 @@
 package conntrack
 
-import "time"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // Config is what sysctls under net.netfilter and the kernel version decide. The
 // zero value means the defaults of a fresh namespace of Linux 6.18.
@@ -21,8 +24,9 @@ type Config struct {
 	// out-of-order RST to TCPUnacknowledged instead of TCPClose.
 	OldRSTTimeout bool
 	// Port chooses what the kernel would draw at random after a clash: the
-	// offset below n in the range of ports at which the search begins, for
-	// search number round. Nil means 0.
+	// offset below n in the range of ports at which the search for the connection
+	// of tuple t begins, for search number round. Nil means a hash, so that the searches
+	// of many connections do not all begin at one port.
 	Port func(t Tuple, round int, n uint32) uint32
 }
 
@@ -69,7 +73,20 @@ func (c Config) withDefaults() Config {
 		c.Timeouts = &d
 	}
 	if c.Port == nil {
-		c.Port = func(Tuple, int, uint32) uint32 { return 0 }
+		c.Port = hashedPort
 	}
 	return c
+}
+
+// hashedPort takes a hash for what the kernel draws at random.
+func hashedPort(t Tuple, round int, n uint32) uint32 {
+	if n == 0 {
+		return 0
+	}
+	src, dst := t.Src.As16(), t.Dst.As16()
+	words := []uint32{uint32(t.SrcPort)<<16 | uint32(t.DstPort), uint32(t.Proto)}
+	for i := 0; i < 16; i += 4 {
+		words = append(words, binary.BigEndian.Uint32(src[i:]), binary.BigEndian.Uint32(dst[i:]))
+	}
+	return jhash2(words, uint32(round)) % n
 }

@@ -77,6 +77,20 @@ func TestNAT_ClashTakesAnotherPort(t *testing.T) {
 	}
 }
 
+// Many clients with one port find ports of their own behind one address.
+func TestNAT_ManyClashes(t *testing.T) {
+	table, taken := NewTable(Config{}), map[uint16]bool{}
+	for i := range 1000 {
+		p := udp(out)
+		p.Src = netip.AddrFrom4([4]byte{10, 65, byte(i / 250), byte(1 + i%250)})
+		through(t, table, p, nil, one(node))
+		if taken[p.SrcPort] {
+			t.Fatalf("connection %d: port %d is taken", i, p.SrcPort)
+		}
+		taken[p.SrcPort] = true
+	}
+}
+
 func TestNAT_NullBindingAvoidsAClash(t *testing.T) {
 	table := NewTable(Config{})
 	through(t, table, udp(out), nil, one(node)) // 172.31.0.1:5000 is taken

@@ -24,12 +24,12 @@ func (f *finder) pickPort(tuple *Tuple) {
 		off = uint32(*key - f.rg.Base)
 	case f.rg.random() || f.manip == SrcManip:
 		f.conn.FreePort = true
-		off = f.t.cfg.Port(*tuple, 0, size)
+		off = f.t.cfg.Port(f.conn.Tuples[Original], 0, size)
 	}
 	attempts := min(size, maxAttempts)
 	for round := 1; ; round++ {
 		for i := range attempts {
-			*key = uint16(lo + (off+i)&0xffff%size)
+			*key = uint16(lo + ((off+i)&0xffff)%size)
 			if !f.usedHarder(*tuple, attempts-i) {
 				return
 			}
@@ -39,7 +39,7 @@ func (f *finder) pickPort(tuple *Tuple) {
 		}
 		attempts /= 2
 		f.conn.FreePort = true
-		off = f.t.cfg.Port(*tuple, round, size)
+		off = f.t.cfg.Port(f.conn.Tuples[Original], round, size)
 	}
 }
 
