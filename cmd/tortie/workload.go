@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tortie/dataplane/host"
@@ -27,9 +28,16 @@ func (r *resolver) workload(e end) (*host.Endpoint, error) {
 		return nil, fmt.Errorf("no workload %q: the input has no objects (-f)", e.text)
 	}
 	ns, name, _ := strings.Cut(e.name, "/")
+	var all []string
 	for _, o := range r.loaded.snapshot.Pods {
-		standsFor := r.loaded.snapshot.MadeUpPods && o.Source.Kind == kind && o.Object.Name == name+"-0"
-		if o.Object.Namespace != ns || !standsFor && !owned(o.Object, kind, name) {
+		owners := owners(o.Object, kind)
+		if r.loaded.snapshot.MadeUpPods && o.Source.Kind == kind {
+			owners = append(owners, strings.TrimSuffix(o.Object.Name, "-0"))
+		}
+		for _, owner := range owners {
+			all = append(all, o.Object.Namespace+"/"+e.class+"/"+owner)
+		}
+		if o.Object.Namespace != ns || !slices.Contains(owners, name) {
 			continue
 		}
 		for i := range r.fleet.Endpoints {
@@ -38,20 +46,20 @@ func (r *resolver) workload(e end) (*host.Endpoint, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("no pod of %s %s/%s in the input", kind, ns, name)
+	return nil, fmt.Errorf("no pod of %s %s/%s in the input%s", kind, ns, name, nearestName(ns+"/"+e.class+"/"+name, all))
 }
 
-// owned says whether a pod belongs to a workload: through its owner, or through
-// the owner that the workload made (a ReplicaSet, a Job) and named NAME-SUFFIX.
-func owned(p *corev1.Pod, kind, name string) bool {
+// owners names the workloads of a kind that a pod belongs to: its owner, or the
+// owner that the workload made (a ReplicaSet, a Job) and named NAME-SUFFIX.
+func owners(p *corev1.Pod, kind string) (names []string) {
 	made := map[string]string{"Deployment": "ReplicaSet", "CronJob": "Job"}[kind]
 	for _, o := range p.OwnerReferences {
-		if o.Kind == kind && o.Name == name {
-			return true
+		if o.Kind == kind {
+			names = append(names, o.Name)
 		}
-		if i := strings.LastIndexByte(o.Name, '-'); o.Kind == made && i >= 0 && o.Name[:i] == name {
-			return true
+		if i := strings.LastIndexByte(o.Name, '-'); o.Kind == made && i >= 0 {
+			names = append(names, o.Name[:i])
 		}
 	}
-	return false
+	return names
 }
