@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -46,6 +47,9 @@ type Probe struct {
 	// Banner is what the listener answered: its namespace, its own address and
 	// the client's address as it saw it.
 	Banner string `json:",omitempty"`
+	// Conntrack is node1's connection table right after, as conntrack -L lists it
+	// without counters.
+	Conntrack []string `json:",omitempty"`
 	// Hits are pairs: an index of Places, and the number of packets.
 	Hits [][2]int
 }
@@ -149,6 +153,7 @@ func LoadScenario(fsys fs.FS, name string) ([]Recording, error) {
 type rawProbe struct {
 	Name, From, To, Src, Dst, Proto, Result, Banner string
 	SPort, DPort                                    *uint16
+	Conntrack                                       []string
 	Hits                                            []struct {
 		Table, Chain string
 		Idx          json.RawMessage
@@ -170,6 +175,11 @@ func (r *Recording) readProbes(data []byte) error {
 		if p.DPort != nil {
 			probe.DstPort = *p.DPort
 		}
+		for _, line := range p.Conntrack {
+			if line = reCounters.ReplaceAllString(line, ""); !slices.Contains(probe.Conntrack, line) {
+				probe.Conntrack = append(probe.Conntrack, line)
+			}
+		}
 		for _, h := range p.Hits {
 			place := Place{h.Table, h.Chain, strings.Trim(string(h.Idx), `"`)}
 			i, ok := at[place]
@@ -184,6 +194,9 @@ func (r *Recording) readProbes(data []byte) error {
 	}
 	return nil
 }
+
+// reCounters are the words of conntrack -L that count or name uses.
+var reCounters = regexp.MustCompile(` (packets|bytes|use)=\d+`)
 
 var reComment = regexp.MustCompile(` -m comment --comment ("([^"\\]|\\.)*"|\S+)`)
 

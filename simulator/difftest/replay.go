@@ -18,23 +18,31 @@ type Tally struct {
 	Recordings, Probes int
 	// Hits are the rules hit that were compared, RulesHit the different ones.
 	Hits, RulesHit int
+	// Conns are the connection table entries that were compared.
+	Conns int
 	// Noise are recorded hits that a probe did not cause: packets of the node's
 	// own daemons, and what earlier probes sent again.
 	Noise int
 }
 
 func (t Tally) String() string {
-	return fmt.Sprintf("%d recordings, %d probes, %d rule hits compared (%d different rules), %d extra hits by other packets",
-		t.Recordings, t.Probes, t.Hits, t.RulesHit, t.Noise)
+	return fmt.Sprintf("%d recordings, %d probes, %d rule hits compared (%d different rules), %d extra hits by other packets, %d connections",
+		t.Recordings, t.Probes, t.Hits, t.RulesHit, t.Noise, t.Conns)
 }
 
-// Replay sends every probe of a recording through the walk and returns what is
-// different, one line each.
+// Replay sends every probe of a recording through the walk over the node that its
+// captures describe, and returns what is different, one line each.
 func Replay(r *Recording, t *Tally) ([]string, error) {
 	state, err := r.State()
 	if err != nil {
 		return nil, err
 	}
+	return ReplayOn(r, state, t)
+}
+
+// ReplayOn is Replay over another description of the same node. Its nftables
+// rules need the handles of the recording's.
+func ReplayOn(r *Recording, state *host.State, t *Tally) ([]string, error) {
 	w := newWorld(r, state)
 	noise := w.noise(r)
 	rules := map[Place]bool{}
@@ -59,7 +67,9 @@ func Replay(r *Recording, t *Tally) ([]string, error) {
 // recorded: a probe over IPv6 may agree either way.
 func (r *Recording) replayProbe(p Probe, w *world, noise map[Place]bool, t *Tally, rules map[Place]bool) ([]string, error) {
 	var best []string
+	before := *t
 	for i, cold := range coldnesses {
+		*t = before
 		w.cold = cold
 		w.reset()
 		out, err := w.run(p)
@@ -104,6 +114,7 @@ func (r *Recording) compare(p Probe, w *world, out outcome, noise map[Place]bool
 	} else if d := compareBanner(p, out); d != "" {
 		diffs = append(diffs, d)
 	}
+	diffs = append(diffs, w.compareConns(p, t)...)
 	recorded := map[Place]int{}
 	for _, h := range p.Hits {
 		if place, ok := r.rulePlace(h[0]); ok {
