@@ -16,7 +16,7 @@ func explain(c *trace.Connection, f *host.Fleet) {
 		for j := range p.Steps {
 			s := &p.Steps[j]
 			s.Policy, s.Source = originOf(f, s.Origin)
-			s.Minor = s.Policy == nil && s.Effect == trace.EffectMark && plumbing(s.Chain)
+			s.Minor = s.Minor || s.Policy == nil && s.Effect == trace.EffectMark && plumbing(s.Chain)
 		}
 		p.FromName, p.ToName = ownerOf(f, p.From), ownerOf(f, p.To)
 		explainReason(&p.Reason, p, f)

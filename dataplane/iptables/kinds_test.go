@@ -61,7 +61,10 @@ var rows = []row{
 	{"-m statistic --mode nth ! --every 3 --packet 1", []nf.Stmt{nf.MatchStatistic{Nth: true, Every: 3, Packet: 1, Invert: true}, end}},
 	{"-m limit --limit 10/min --limit-burst 7", []nf.Stmt{nf.MatchLimit{Rate: 10, Unit: nf.PerMinute, Burst: 7}, end}},
 	{"-m hashlimit --hashlimit-upto 10/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name h", []nf.Stmt{nf.MatchHashLimit{
-		Name: "h", Upto: true, Rate: "10/sec", Options: "--hashlimit-upto 10/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name h"}, end}},
+		Name: "h", Upto: true, Rate: 10, Unit: nf.PerSecond, Burst: 5, SrcIP: true, SrcMask: 32, DstMask: 32}, end}},
+	{"-m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 2mb --hashlimit-mode srcport,dstip --hashlimit-name d --hashlimit-htable-max 1000 --hashlimit-dstmask 24 --hashlimit-rate-match --hashlimit-rate-interval 5", []nf.Stmt{
+		nf.MatchHashLimit{Name: "d", Rate: 512 << 10, Unit: nf.PerSecond, PerByte: true, Burst: 2 << 20, SrcPort: true, DstIP: true,
+			Max: 1000, SrcMask: 32, DstMask: 24, RateMatch: true, RateInterval: 5}, end}},
 	{"-p tcp -m connlimit --connlimit-above 5 --connlimit-mask 0 --connlimit-saddr", []nf.Stmt{tcp, nf.MatchConnLimit{Limit: 5}, end}},
 	{"-m recent --rcheck --seconds 10800 --reap --name R --mask 255.255.255.255 --rsource", []nf.Stmt{nf.MatchRecent{Op: "rcheck",
 		Seconds: 10800, Reap: true, Name: "R", Mask: addr4("255.255.255.255")}, end}},

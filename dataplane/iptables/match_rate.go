@@ -114,44 +114,6 @@ func limitText(m nf.MatchLimit) (string, error) {
 	return s, nil
 }
 
-const hashLimitOptions = "--hashlimit-upto=1 --hashlimit-above=1 --hashlimit=1! --hashlimit-burst=1 --hashlimit-mode=1 " +
-	"--hashlimit-name=1 --hashlimit-srcmask=1 --hashlimit-dstmask=1 --hashlimit-htable-size=1 --hashlimit-htable-max=1 " +
-	"--hashlimit-htable-expire=1 --hashlimit-htable-gcinterval=1 --hashlimit-rate-match --hashlimit-rate-interval=1"
-
-func buildHashLimit(g *group) (nf.Stmt, error) {
-	m := nf.MatchHashLimit{Options: strings.Join(g.words[2:], " ")}
-	name := g.get("--hashlimit-name")
-	upto, above, old := g.get("--hashlimit-upto"), g.get("--hashlimit-above"), g.get("--hashlimit")
-	switch {
-	case name == nil:
-		return nil, expected(g.head, "--hashlimit-name")
-	case upto != nil && above == nil && old == nil:
-		m.Upto, m.Rate = true, upto.arg()
-	case above != nil && upto == nil && old == nil:
-		m.Rate = above.arg()
-	case old != nil && upto == nil && above == nil:
-		m.Upto, m.Rate = !old.inv, old.arg()
-	default:
-		return nil, expected(g.head, "one of --hashlimit-upto and --hashlimit-above")
-	}
-	m.Name = name.arg()
-	return m, nil
-}
-
-func hashLimitText(m nf.MatchHashLimit) (string, error) {
-	if m.Options != "" {
-		return "-m hashlimit " + m.Options, nil
-	}
-	if m.Name == "" || m.Rate == "" {
-		return "", fmt.Errorf("a hashlimit needs a name and a rate")
-	}
-	op := "--hashlimit-above"
-	if m.Upto {
-		op = "--hashlimit-upto"
-	}
-	return "-m hashlimit " + op + " " + word(m.Rate) + " --hashlimit-name " + word(m.Name), nil
-}
-
 const connLimitOptions = "--connlimit-above=1! --connlimit-upto=1! --connlimit-mask=1 --connlimit-saddr --connlimit-daddr"
 
 func buildConnLimit(g *group) (nf.Stmt, error) {

@@ -98,7 +98,7 @@ func matchText(s nf.Match, f packet.Family) (string, error) {
 	case nf.MatchLimit:
 		return limitText(m)
 	case nf.MatchHashLimit:
-		return hashLimitText(m)
+		return hashLimitText(m, f)
 	case nf.MatchConnLimit:
 		return connLimitText(m, f)
 	case nf.MatchRecent:

@@ -257,14 +257,28 @@ const (
 	PerWeek
 )
 
-// MatchHashLimit is -m hashlimit; Options are all of its options, verbatim and
-// in the order of iptables-save. Its state is per bucket; the simulator says
-// what it assumes.
+// MatchHashLimit is -m hashlimit: a limit for each group of packets that have the
+// named header values in common. Rules of one family with one Name share their
+// groups, and the settings of the first of them.
 type MatchHashLimit struct {
-	Name    string
-	Upto    bool // --hashlimit-upto, else --hashlimit-above
-	Rate    string
-	Options string `json:",omitempty"`
+	Name string
+	Upto bool // --hashlimit-upto, else --hashlimit-above
+	// Rate is in packets per Unit, or with PerByte in bytes per second; Burst in
+	// packets (iptables' default is 5), or in bytes.
+	Rate    uint64
+	Unit    LimitUnit
+	PerByte bool   `json:",omitempty"`
+	Burst   uint64 `json:",omitempty"`
+	// What makes a group; without any there is one.
+	SrcIP, SrcPort, DstIP, DstPort bool `json:",omitempty"`
+	// Prefix lengths by which addresses are grouped.
+	SrcMask, DstMask uint8
+	// Settings of the table of groups, times in milliseconds; 0 is the default.
+	Size, Max, GCInterval, Expire uint32 `json:",omitempty"`
+	// RateMatch compares the rate over the last RateInterval seconds in place of
+	// counting tokens.
+	RateMatch    bool   `json:",omitempty"`
+	RateInterval uint32 `json:",omitempty"`
 }
 
 // MatchConnLimit is -m connlimit. Upto is --connlimit-upto, else -above. Mask is

@@ -191,6 +191,9 @@ func (m maker) iptablesMatch(proto packet.Proto, h nf.Hook) nf.Stmt {
 	case 15:
 		return nf.MatchDSCP{DSCP: uint8(m.IntN(3)) * 8, Invert: inv}
 	case 11:
+		if m.chance(2) {
+			return m.hashLimit(inv)
+		}
 		return nf.MatchLimit{Rate: 1, Unit: nf.PerHour, Burst: uint32(2 + m.IntN(3))}
 	case 12:
 		from, to := m.addr("10.1.0.2"), m.addr("10.1.0.9", "10.2.0.2")
@@ -222,6 +225,18 @@ func (m maker) iptablesMatch(proto packet.Proto, h nf.Hook) nf.Stmt {
 		return nf.MatchTTL{Op: pick(m, "eq", "lt", "gt"), Value: pick(m, uint8(63), 64, 2), HL: m.fam == packet.IPv6}
 	}
 	return nil
+}
+
+// hashLimit makes a limit that does not refill while a case runs. Its groups
+// outlive the rules, so no two have one name.
+func (m maker) hashLimit(upto bool) nf.Stmt {
+	bits := uint8(unspecified(m.fam).BitLen())
+	h := nf.MatchHashLimit{Name: fmt.Sprintf("h%d", m.Uint32()), Upto: upto, Rate: 1, Unit: nf.PerHour, Burst: uint64(1 + m.IntN(3)),
+		SrcIP: m.chance(2), SrcPort: m.chance(4), DstIP: m.chance(3), DstPort: m.chance(3), SrcMask: bits, DstMask: pick(m, bits, 16)}
+	if m.chance(4) {
+		h.RateMatch, h.RateInterval = true, 3600
+	}
+	return h
 }
 
 // broadcast is a set of address types with broadcast, which only IPv4 has.

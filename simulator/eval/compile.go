@@ -44,7 +44,7 @@ func (k *compiler) compile(s nf.Stmt) step {
 	case nf.MatchLimit:
 		return when(k.matchLimit(s))
 	case nf.MatchHashLimit:
-		return when(k.matchHashLimit(s))
+		return k.matchHashLimit(s)
 	case nf.MatchConnLimit:
 		k.tracked()
 		return when(matchConnLimit(s))

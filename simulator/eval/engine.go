@@ -19,7 +19,9 @@ type Engine struct {
 	nats     map[hookKey][]Base
 	tracks   [2]bool // IPv4, IPv6
 	problems []string
-	nStmts   int32 // statements with state
+	nStmts   int32                   // statements with state
+	hashes   map[hashName]*hashTable // settings of -m hashlimit
+	recent   map[string]bool         // lists of -m recent
 }
 
 type hookKey struct {
@@ -68,6 +70,10 @@ type scratch struct {
 	ref      RuleRef
 	res      Result
 	target   int32
+	// taken says how a statement was taken whose value depends on chance or on a
+	// rate; passedBy that chance passed the rule by. Only when recording.
+	taken    string
+	passedBy bool
 	key      [maxParts]value
 	stack    [32]frame
 }
@@ -78,7 +84,7 @@ type frame struct{ chain, rule int32 }
 // New compiles a ruleset, which must not change afterwards. What cannot be
 // evaluated is in Problems and becomes Unknown where a packet meets it.
 func New(rs *nf.Ruleset) *Engine {
-	e := &Engine{rs: rs, ipsetIDs: map[nf.SetName]int32{}, bases: map[hookKey][]Base{}, nats: map[hookKey][]Base{}}
+	e := &Engine{rs: rs, ipsetIDs: map[nf.SetName]int32{}, bases: map[hookKey][]Base{}, nats: map[hookKey][]Base{}, hashes: map[hashName]*hashTable{}, recent: map[string]bool{}}
 	for i := range rs.IPSets {
 		e.ipsetIDs[rs.IPSets[i].Name] = int32(i)
 	}

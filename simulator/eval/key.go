@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"fmt"
+
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 	"tortie/simulator/conntrack"
@@ -276,6 +278,9 @@ func numgenRandom(key nf.Key) loader {
 	n := int(max(key.Mod, 1))
 	return func(w *scratch) (value, Truth) {
 		i := w.choose(Choice{Kind: ChoiceNumgen, Rule: w.ref, N: n})
+		if w.c.Rec.On() && n > 1 {
+			w.taken = fmt.Sprintf("numgen random mod %d, taken as %d", n, uint64(i)+uint64(key.Offset))
+		}
 		return num(uint64(i) + uint64(key.Offset)), Yes
 	}
 }
@@ -285,6 +290,9 @@ func (k *compiler) numgenInc(key nf.Key) loader {
 	id, mod := k.stmtID(), max(key.Mod, 1)
 	return func(w *scratch) (value, Truth) {
 		n := w.c.State.count(id, 0, func(n uint32) uint32 { return (n + 1) % mod })
+		if w.c.Rec.On() {
+			w.taken = fmt.Sprintf("numgen inc mod %d is %d, counted from freshly loaded rules", mod, uint64(n)+uint64(key.Offset))
+		}
 		return num(uint64(n) + uint64(key.Offset)), Yes
 	}
 }

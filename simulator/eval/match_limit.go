@@ -1,36 +1,49 @@
 package eval
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
 	"time"
 
 	"tortie/dataplane/nf"
-	"tortie/dataplane/packet"
 )
 
 // matchStatistic is statistic_mt. Random asks the caller; nth counts.
 func (k *compiler) matchStatistic(m nf.MatchStatistic) func(*scratch) Truth {
 	if !m.Nth {
-		p := float64(m.Probability) / (1 << 31)
-		if m.Invert {
-			p = 1 - p
-		}
-		return func(w *scratch) Truth {
-			switch {
-			case p <= 0:
-				return No
-			case p >= 1:
-				return Yes
-			}
-			return truth(w.choose(Choice{Kind: ChoiceStatistic, Rule: w.ref, N: 2, Probability: p}) == 1)
-		}
+		return matchChance(m)
 	}
 	id, every := k.stmtID(), max(m.Every, 1)
 	start := every - 1 - m.Packet%every
 	return func(w *scratch) Truth {
 		old := w.c.State.count(id, start, func(n uint32) uint32 { return (n + 1) % every })
+		if w.c.Rec.On() {
+			w.taken = fmt.Sprintf("packet %d of every %d, counted from freshly loaded rules", (old+1+m.Packet)%every+1, every)
+		}
 		return truth((old == every-1) != m.Invert)
+	}
+}
+
+func matchChance(m nf.MatchStatistic) func(*scratch) Truth {
+	p := float64(m.Probability) / (1 << 31)
+	if m.Invert {
+		p = 1 - p
+	}
+	return func(w *scratch) Truth {
+		switch {
+		case p <= 0:
+			return No
+		case p >= 1:
+			return Yes
+		}
+		chosen := w.choose(Choice{Kind: ChoiceStatistic, Rule: w.ref, N: 2, Probability: p}) == 1
+		if w.c.Rec.On() {
+			w.taken, w.passedBy = fmt.Sprintf("chance of %.4g, taken as chosen", p), !chosen
+			if !chosen {
+				w.taken = fmt.Sprintf("chance of %.4g, taken as not chosen", p)
+			}
+		}
+		return truth(chosen)
 	}
 }
 
@@ -39,125 +52,70 @@ var unitTime = map[nf.LimitUnit]time.Duration{
 	nf.PerDay: 24 * time.Hour, nf.PerWeek: 7 * 24 * time.Hour,
 }
 
-// matchLimit is a token bucket in continuous time, as nft_limit counts; xt_limit
-// counts in jiffies, which differs by less than one tick.
+// matchLimit is limit_mt, and nft_limit_eval: iptables-nft programs -m limit as
+// nft's own.
 func (k *compiler) matchLimit(m nf.MatchLimit) func(*scratch) Truth {
-	unit := unitTime[m.Unit]
-	if m.Rate == 0 || unit == 0 {
-		return func(*scratch) Truth { return Unknown3 }
+	var l limiter
+	var ok bool
+	if k.table.Backend == nf.IptablesLegacy {
+		l, ok = newXTLimit(m)
+	} else {
+		l, ok = newNFTLimit(m)
 	}
-	id, cost := k.stmtID(), unit/time.Duration(m.Rate)
-	limit := cost * time.Duration(max(m.Burst, 1))
-	if m.PerByte {
-		limit = unit + time.Duration(uint64(unit)/m.Rate*uint64(m.Burst))
-	}
-	return func(w *scratch) Truth {
-		price := cost
-		if m.PerByte {
-			n, ok := ipLength(w.p)
-			if !ok {
-				return Unknown3
-			}
-			price = time.Duration(uint64(unit) * n / m.Rate)
-		}
-		return truth(w.c.State.take(bucketKey{stmt: id}, price, limit, w.c.Now) != m.Over)
-	}
-}
-
-// hashLimit is what is read of -m hashlimit's options.
-type hashLimit struct {
-	srcIP, dstIP, srcPort, dstPort bool
-	srcMask, dstMask               int
-	burst                          uint64
-	cost                           time.Duration
-}
-
-// matchHashLimit is a token bucket per group of packets.
-func (k *compiler) matchHashLimit(m nf.MatchHashLimit) func(*scratch) Truth {
-	h, ok := readHashLimit(m)
 	if !ok {
 		return func(*scratch) Truth { return Unknown3 }
 	}
-	id := k.stmtID()
+	id, full := k.stmtID(), bucket{}
+	l.fill(&full, 0)
 	return func(w *scratch) Truth {
-		var g [4]value
-		shift := 0
-		if w.family == packet.IPv4 {
-			shift = 96
+		length, known := uint64(0), true
+		if m.PerByte {
+			length, known = ipLength(w.p)
 		}
-		if h.srcIP {
-			g[0] = w.src.masked(min(h.srcMask+shift, 128))
+		if !known {
+			return Unknown3
 		}
-		if h.dstIP {
-			g[1] = w.dst.masked(min(h.dstMask+shift, 128))
+		within := w.c.State.take(id, l, full, length, w.c.Now)
+		if w.c.Rec.On() {
+			w.taken = takenLimit(within, limitText(&m))
 		}
-		if w.p.FragOffset == 0 && w.p.Proto.HasPorts() {
-			if h.srcPort {
-				g[2] = num(uint64(w.p.SrcPort))
-			}
-			if h.dstPort {
-				g[3] = num(uint64(w.p.DstPort))
-			}
-		}
-		under := w.c.State.take(bucketKey{id, g}, h.cost, h.cost*time.Duration(h.burst), w.c.Now)
-		return truth(under == m.Upto)
+		return truth(within != m.Over)
 	}
 }
 
-// readHashLimit reads rate and options; false for what is not modelled (rates in
-// bytes, rate matching).
-func readHashLimit(m nf.MatchHashLimit) (hashLimit, bool) {
-	h := hashLimit{burst: 5, srcMask: 128, dstMask: 128}
-	rate, unit, _ := strings.Cut(m.Rate, "/")
-	n, err := strconv.ParseUint(rate, 10, 32)
-	units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
-	if err != nil || n == 0 {
-		return h, false
+// takenLimit says how a limit was taken.
+func takenLimit(within bool, limit string) string {
+	if within {
+		return "taken as within " + limit
 	}
-	per := time.Second
-	if unit != "" {
-		per = units[unit[0]]
-	}
-	h.cost = per / time.Duration(n)
-	words := strings.Fields(m.Options)
-	for i := 0; i < len(words); i += 2 {
-		if i+1 == len(words) || !h.option(words[i], words[i+1]) {
-			return h, false
-		}
-	}
-	return h, h.cost > 0
+	return "taken as over " + limit
 }
 
-func (h *hashLimit) option(name, val string) bool {
-	n, err := strconv.Atoi(val)
-	switch name {
-	case "--hashlimit-burst":
-		h.burst = uint64(max(n, 1))
-		return err == nil
-	case "--hashlimit-srcmask":
-		h.srcMask = n
-		return err == nil
-	case "--hashlimit-dstmask":
-		h.dstMask = n
-		return err == nil
-	case "--hashlimit-htable-expire", "--hashlimit-htable-gcinterval", "--hashlimit-htable-size", "--hashlimit-htable-max":
-		return err == nil
-	case "--hashlimit-mode":
-		for _, mode := range strings.Split(val, ",") {
-			switch mode {
-			case "srcip":
-				h.srcIP = true
-			case "dstip":
-				h.dstIP = true
-			case "srcport":
-				h.srcPort = true
-			case "dstport":
-				h.dstPort = true
-			default:
-				return false
-			}
-		}
-		return true
+var unitNames = map[nf.LimitUnit]string{nf.PerSecond: "second", nf.PerMinute: "minute", nf.PerHour: "hour", nf.PerDay: "day", nf.PerWeek: "week"}
+
+func limitText(m *nf.MatchLimit) string {
+	if m.PerByte {
+		return fmt.Sprintf("%d bytes/%s burst %d bytes", m.Rate, unitNames[m.Unit], m.Burst)
 	}
-	return false
+	return fmt.Sprintf("%d/%s burst %d", m.Rate, unitNames[m.Unit], m.Burst)
+}
+
+func hashLimitText(m *nf.MatchHashLimit) string {
+	text := fmt.Sprintf("%d/%s burst %d", m.Rate, unitNames[m.Unit], m.Burst)
+	if m.PerByte {
+		text = fmt.Sprintf("%d bytes/second", m.Rate)
+	}
+	var words []string
+	for _, o := range []struct {
+		on   bool
+		name string
+	}{{m.SrcIP, "source"}, {m.SrcPort, "source port"}, {m.DstIP, "destination"}, {m.DstPort, "destination port"}} {
+		if o.on {
+			words = append(words, o.name)
+		}
+	}
+	if len(words) > 0 {
+		text += " per " + strings.Join(words, ", ")
+	}
+	return text
 }

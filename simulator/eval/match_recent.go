@@ -59,6 +59,7 @@ func (k *compiler) matchRecent(m nf.MatchRecent) step {
 	for keep < int(min(m.HitCount, 255)) {
 		keep = keep*2 + 1
 	}
+	k.e.recent[m.Name] = true
 	return func(w *scratch) outcome {
 		if w.c.State == nil {
 			return unknown

@@ -118,6 +118,7 @@ func (w *scratch) choose(ch Choice) int {
 // tracedRule is rule with a step recorded for it.
 func (w *scratch) tracedRule(r *rule) outcome {
 	mark, ref := w.p.Mark, w.ref
+	w.taken, w.passedBy = "", false
 	at := -1
 	out := goOn
 	for i := range r.steps {
@@ -133,7 +134,10 @@ func (w *scratch) tracedRule(r *rule) outcome {
 			break
 		}
 	}
-	if out != miss || w.c.Rec.All {
+	if _, _, rule := w.e.Place(ref); w.taken != "" && inert(rule) {
+		w.taken = ""
+	}
+	if out != miss || w.c.Rec.All || w.taken != "" {
 		w.c.Rec.Add(w.ruleStep(ref, out, at, mark))
 	}
 	return out
@@ -145,7 +149,8 @@ func (w *scratch) ruleStep(ref RuleRef, out outcome, at int, before uint32) trac
 	s := trace.Step{Kind: trace.KindRule, Backend: t.Backend.String(), Family: t.Family.String(), Hook: w.c.Hook.String(),
 		Table: string(t.Name), Chain: string(ch.Name), Rule: int(ref.Rule), Text: w.c.Rec.RuleText(t, ch, r),
 		Matched: trace.MatchedYes, Effect: w.effect(out, r), Mark: trace.Hex(w.p.Mark), Line: r.Line, Origin: r.Origin,
-		Comments: r.Comments, CtState: w.c.Ct.Info.String(), InIface: w.c.In.Name, OutIface: w.c.Out.Name}
+		Comments: r.Comments, CtState: w.c.Ct.Info.String(), InIface: w.c.In.Name, OutIface: w.c.Out.Name,
+		Taken: w.taken}
 	if before != w.p.Mark {
 		s.MarkBefore = trace.Hex(before)
 	}
@@ -155,7 +160,7 @@ func (w *scratch) ruleStep(ref RuleRef, out outcome, at int, before uint32) trac
 	}
 	switch out {
 	case miss:
-		s.Matched = trace.MatchedNo
+		s.Matched, s.Minor = trace.MatchedNo, w.passedBy
 	case hotDrop:
 		s.Uncounted = true
 	case unknown:
@@ -165,6 +170,18 @@ func (w *scratch) ruleStep(ref RuleRef, out outcome, at int, before uint32) trac
 		s.Why = w.why(r.Body[at], out)
 	}
 	return s
+}
+
+// inert reports whether a rule does nothing to packets that match it.
+func inert(r *nf.Rule) bool {
+	for _, s := range r.Body {
+		switch s.(type) {
+		case nf.Log, nf.NFLog, nf.Counter, nf.Inert, nf.Continue:
+		case nf.Target:
+			return false
+		}
+	}
+	return true
 }
 
 // effect names what a rule did.

@@ -12,21 +12,11 @@ import (
 // State is like a zero one that forgets.
 type State struct {
 	mu       sync.Mutex
-	buckets  map[bucketKey]bucket
+	buckets  map[int32]bucket // by statement
+	hashes   map[hashName]*hashTable
 	counters map[int32]uint32
 	elements map[elementKey]dynamic
 	recent   map[string]*recentTable
-}
-
-// bucketKey is one token bucket: a statement, and for hashlimit its group.
-type bucketKey struct {
-	stmt  int32
-	group [4]value
-}
-
-// bucket is a token bucket in units of time.
-type bucket struct {
-	tokens, last time.Duration
 }
 
 // elementKey is one element that a rule added or deleted.
@@ -55,7 +45,30 @@ func (s *State) Clone() *State {
 			c.recent[k] = t.clone()
 		}
 	}
+	if s.hashes != nil {
+		c.hashes = make(map[hashName]*hashTable, len(s.hashes))
+		for k, t := range s.hashes {
+			c.hashes[k] = t.clone()
+		}
+	}
 	return c
+}
+
+// Keep takes over from the rules before what the kernel keeps by name while rules
+// are replaced: groups of hashlimit and lists of recent that both have.
+func (s *State) Keep(old *State, e *Engine) {
+	c := old.Clone()
+	for name := range c.hashes {
+		if e.hashes[name] == nil {
+			delete(c.hashes, name)
+		}
+	}
+	for name := range c.recent {
+		if !e.recent[name] {
+			delete(c.recent, name)
+		}
+	}
+	s.hashes, s.recent = c.hashes, c.recent
 }
 
 // element returns what rules did to an element of a set; false when nothing.
@@ -107,27 +120,23 @@ func (s *State) count(stmt int32, start uint32, step func(uint32) uint32) uint32
 	return old
 }
 
-// take takes cost from a bucket that refills with time up to limit, and reports
-// whether there was enough.
-func (s *State) take(k bucketKey, cost, limit, now time.Duration) bool {
+// take takes a packet from a statement's bucket, which begins full; false is over
+// the limit.
+func (s *State) take(stmt int32, l limiter, full bucket, length uint64, now time.Duration) bool {
 	if s == nil {
-		return cost <= limit
+		return l.take(&full, length, 0)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.buckets == nil {
-		s.buckets = map[bucketKey]bucket{}
+		s.buckets = map[int32]bucket{}
 	}
-	b, ok := s.buckets[k]
+	b, ok := s.buckets[stmt]
 	if !ok {
-		b = bucket{tokens: limit, last: now}
+		b = full
+		b.last = now
 	}
-	b.tokens = min(b.tokens+(now-b.last), limit)
-	b.last = now
-	enough := b.tokens >= cost
-	if enough {
-		b.tokens -= cost
-	}
-	s.buckets[k] = b
-	return enough
+	within := l.take(&b, length, now)
+	s.buckets[stmt] = b
+	return within
 }

@@ -66,6 +66,8 @@ func (w *scratch) xtWhy(s nf.Stmt) string {
 		return fmt.Sprintf("dscp is %d", p.TOS>>2)
 	case nf.MatchTTL:
 		return fmt.Sprintf("ttl is %d", p.TTL)
+	case nf.MatchLimit, nf.MatchHashLimit, nf.MatchStatistic:
+		return w.taken
 	}
 	return ""
 }

@@ -130,6 +130,9 @@ type Step struct {
 	OutIface string `json:"out,omitempty"`
 	// Why is the first condition of a rule that did not hold.
 	Why string `json:"why,omitempty"`
+	// Taken says how a rule was taken whose match depends on chance, or on the rate
+	// of packets.
+	Taken string `json:"taken,omitempty"`
 	// Line is the line of the capture that the rule was read from.
 	Line   int     `json:"line,omitempty"`
 	Policy *Policy `json:"policy,omitempty"`

@@ -37,7 +37,7 @@ func (t *textWriter) wants(s *Step) bool {
 	}
 	switch s.Kind {
 	case KindRule:
-		return !s.Minor && s.Matched != MatchedNo && s.matters()
+		return !s.Minor && (s.Taken != "" || s.Matched != MatchedNo && s.matters())
 	case KindHook, KindPolicy:
 		return false
 	}
@@ -100,7 +100,10 @@ func (s *Step) line() string {
 	if s.From != "" && s.Kind == KindNAT {
 		b = append(b, fmt.Sprintf("%s to %s", s.From, s.To))
 	}
-	if s.Why != "" {
+	switch {
+	case s.Taken != "":
+		b = append(b, "["+s.Taken+"]")
+	case s.Why != "":
 		b = append(b, "["+s.Why+"]")
 	}
 	return strings.Join(nonEmpty(b), " ")

@@ -82,7 +82,8 @@ func New(f *host.Fleet, o Options) *Walker {
 
 // Replace goes on with another fleet: rules, routes and endpoints are its own,
 // while the clock goes on and hosts of the same name keep their connections, as
-// when Felix programs a node anew. What rules remember begins anew.
+// when Felix programs a node anew. What rules remember begins anew, but for what
+// the kernel keeps by name.
 func (w *Walker) Replace(f *host.Fleet) {
 	old := w.byName
 	w.compile(f)
@@ -90,6 +91,7 @@ func (w *Walker) Replace(f *host.Fleet) {
 		if o := old[name]; o != nil {
 			n.ct, n.peers, n.frags = o.ct, o.peers, o.frags
 			n.ipvs.keep(&o.ipvs)
+			n.mem.Keep(&o.mem, n.eng)
 		}
 	}
 }
