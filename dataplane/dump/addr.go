@@ -125,24 +125,42 @@ func (w *words) scope() host.Scope {
 	return host.Scope(n)
 }
 
-// address reads "10.0.0.1/24 peer … brd … scope global secondary eth0".
+// addressFlags are words of an address that do not decide who uses it.
+var addressFlags = map[string]bool{
+	"permanent": true, "home": true, "nodad": true, "optimistic": true, "mngtmpaddr": true, "noprefixroute": true, "autojoin": true,
+	"dynamic": true, "stable-privacy": true,
+}
+
+// address reads "10.0.0.1/24 peer … brd … scope global secondary eth0". IPv6
+// says temporary for the flag that IPv4 calls secondary.
 func (r *reader) address(w *words, link *host.Link) {
 	a := host.Addr{Prefix: w.prefix(0)}
 	if !a.Prefix.IsValid() {
 		return
 	}
 	for len(w.rest) > 0 {
-		switch w.next() {
+		switch word := w.next(); word {
 		case "peer":
 			a.Peer = w.prefix(0)
 		case "brd":
 			a.Broadcast = w.addr()
 		case "scope":
 			a.Scope = w.scope()
+		case "metric", "proto", "any", "flags":
+			w.next()
 		case "secondary":
 			a.Secondary = true
+		case "deprecated":
+			a.Deprecated = a.Prefix.Addr().Is6()
 		case "dadfailed", "tentative":
-			w.report(diag.Warning, "the kernel does not use "+a.Prefix.String()+" yet or any more (duplicate address detection); it is taken as usable", "")
+			a.Tentative = true
+		case "temporary":
+			w.report(diag.Warning, "which of the temporary addresses is a source is not modelled: "+a.Prefix.String()+" is taken like any other", word)
+		default:
+			last := len(w.rest) == 0 && a.Prefix.Addr().Is4() // the label
+			if !addressFlags[word] && !last {
+				w.report(diag.Warning, "the word "+quote(word)+" of an address is not known; the address is used without it", word)
+			}
 		}
 	}
 	link.Addrs = append(link.Addrs, a)

@@ -126,6 +126,8 @@ type reader struct {
 	findings diag.List
 	sections []section
 	neigh    neighbours
+	// tableNames are the routing tables that captures call by name.
+	tableNames []string
 }
 
 func (r *reader) noteForeign(f File) {

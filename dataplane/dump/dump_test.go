@@ -48,7 +48,7 @@ blackhole 10.65.0.0/26 proto bird
 10.65.0.2 dev cali1 scope link metric 1024 
 10.66.0.0/24 proto static 
 	nexthop via 172.31.0.2 dev eth0 weight 2 
-	nexthop via 172.31.0.3 dev eth0 weight 1 linkdown 
+	nexthop via 172.31.0.3 dev eth0 weight 1 dead linkdown 
 local 127.0.0.1 dev lo table local proto kernel scope host src 127.0.0.1 
 10.65.1.0/26 via 10.65.1.0 dev vxlan.calico onlink mtu 1450 
 default dev eth0 metric 1024 pref medium
@@ -178,7 +178,7 @@ func TestReadFiles_Findings(t *testing.T) {
 		"stray line":               {[]File{{"a", sysctlText + "what is this\n"}}, "dump/unknown-line", diag.Error, "a:4:1"},
 		"stray error output":       {[]File{{"a", sysctlText + "sysctl: permission denied\n"}}, "dump/tool-message", diag.Warning, "a:4:1"},
 		"bad address":              {[]File{{"a", strings.Replace(ipAddr, "172.31.0.1/24", "172.31.0.300/24", 1)}}, "dump/line", diag.Error, "a:8:10"},
-		"bad table":                {[]File{{"a", ipRoutes + "10.0.0.0/8 dev eth0 table blue\n"}}, "dump/line", diag.Error, "a:11:27"},
+		"bad table":                {[]File{{"a", ipRoutes + "10.0.0.0/8 dev eth0 table 5x\n"}}, "dump/line", diag.Error, "a:11:27"},
 		"unknown selector":         {[]File{{"a", "5:\tfrom all uidrange 1-2 lookup 5\n"}}, "dump/line", diag.Warning, "a:1:13"},
 		"contradicting sysctl":     {[]File{{"a", sysctlText}, {"b", "net.ipv4.ip_forward = 0\n"}}, "dump/line", diag.Error, "b:1:1"},
 	}

@@ -86,7 +86,7 @@ func addressLine(m map[string]any) string {
 	}
 	words = put(words, "brd", scalar(m["broadcast"]))
 	words = put(words, "scope", scalar(m["scope"]))
-	for _, flag := range []string{"secondary", "tentative", "dadfailed"} {
+	for _, flag := range []string{"secondary", "temporary", "tentative", "deprecated", "dadfailed"} {
 		if scalar(m[flag]) == "true" {
 			words = append(words, flag)
 		}

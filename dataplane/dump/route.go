@@ -1,7 +1,10 @@
 package dump
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"tortie/compiler/diag"
 	"tortie/dataplane/host"
@@ -15,6 +18,7 @@ var routeTypeByName = map[string]host.RouteType{
 
 // routes reads the output of ip route show [table all] and of its -6 form.
 func (r *reader) routes(s section) {
+	first := len(r.state.Routes)
 	for _, l := range s.lines {
 		w := r.words(s, l)
 		if w.peek() == "nexthop" {
@@ -23,6 +27,21 @@ func (r *reader) routes(s section) {
 		}
 		r.route(w, s)
 	}
+	for i := range r.state.Routes[first:] {
+		// With nexthop_compat_mode=0 a route shows the number of its next hop only.
+		if route := &r.state.Routes[first+i]; len(route.Hops) == 0 && !hopless(route.Type) && route.Opaque == "" {
+			route.Opaque = "a next hop that is not listed"
+		}
+	}
+}
+
+// hopless reports whether routes of a type lead nowhere.
+func hopless(t host.RouteType) bool {
+	switch t {
+	case host.RouteBlackhole, host.RouteUnreachable, host.RouteProhibit, host.RouteThrow:
+		return true
+	}
+	return false
 }
 
 // route reads one route: [type] destination and words with values.
@@ -41,14 +60,19 @@ func (r *reader) route(w *words, s section) {
 	for len(w.rest) > 0 {
 		routeWord(w, &route, &hop)
 	}
-	switch route.Type {
-	case host.RouteBlackhole, host.RouteUnreachable, host.RouteProhibit, host.RouteThrow:
-	default:
-		if hop != (host.NextHop{}) {
-			route.Hops = []host.NextHop{hop}
-		}
+	if hop != (host.NextHop{}) && !hopless(route.Type) {
+		route.Hops = []host.NextHop{hop}
 	}
 	r.state.Routes = append(r.state.Routes, route)
+}
+
+// skippedWords are words of a route, with a value each, that do not decide where a
+// packet goes: how TCP behaves on it, when it ends, who uses it.
+var skippedWords = map[string]bool{
+	"error": true, "expires": true, "advmss": true, "hoplimit": true, "initcwnd": true, "initrwnd": true,
+	"rto_min": true, "window": true, "rtt": true, "rttvar": true, "ssthresh": true, "cwnd": true, "quickack": true, "congctl": true,
+	"features": true, "realm": true, "realms": true, "nhid": true, "age": true, "uid": true, "users": true, "used": true,
+	"reordering": true, "fastopen_no_cookie": true, "ttl-propagate": true,
 }
 
 // routeWord reads one attribute of a route.
@@ -66,30 +90,39 @@ func routeWord(w *words, route *host.Route, hop *host.NextHop) {
 		route.Protocol = w.next()
 	case "tos", "dsfield":
 		route.TOS = w.tos()
-	case "from":
-		w.fail(word, "a route without a source prefix, which is not modelled")
-		w.next()
+	case "pref":
+		route.Pref = w.preference()
 	case "mtu":
 		if w.peek() == "lock" {
 			w.next()
 		}
 		w.next()
-	case "pref", "error", "expires", "advmss", "hoplimit", "initcwnd", "initrwnd", "rto_min", "window",
-		"rtt", "rttvar", "ssthresh", "cwnd", "quickack", "congctl", "features", "realm", "realms", "nhid", "age", "uid", "users", "used":
-		w.next()
-	case "offload", "rt_offload", "trap", "rt_trap", "cache", "notify":
+	case "from":
+		opaqueRoute(w, word+" "+w.next(), route)
 	case "encap":
-		w.report(diag.Warning, "the encapsulation of this route is not modelled; the packet is taken to leave unchanged", word)
+		opaqueRoute(w, word+" "+w.next(), route)
 		for len(w.rest) > 0 && w.peek() != "via" && w.peek() != "dev" {
 			w.next()
 		}
+	case "cache", "notify":
 	default:
-		hopWord(w, word, hop)
+		if skippedWords[word] {
+			w.next()
+		} else if !hopWord(w, word, hop) {
+			opaqueRoute(w, word, route)
+		}
 	}
 }
 
-// hopWord reads one attribute of a next hop.
-func hopWord(w *words, word string, hop *host.NextHop) {
+// opaqueRoute keeps what is not modelled of a route.
+func opaqueRoute(w *words, text string, route *host.Route) {
+	route.Opaque = strings.TrimSpace(route.Opaque + " " + text)
+	word, _, _ := strings.Cut(text, " ")
+	w.report(diag.Warning, quote(text)+" of a route is not modelled; packets that take the route to "+route.Dst.String()+" are unknown", word)
+}
+
+// hopWord reads one attribute of a next hop; false says that it is not known.
+func hopWord(w *words, word string, hop *host.NextHop) bool {
 	switch word {
 	case "via":
 		if w.peek() == "inet6" || w.peek() == "inet" {
@@ -102,12 +135,13 @@ func hopWord(w *words, word string, hop *host.NextHop) {
 		hop.Weight = int(w.number(16))
 	case "onlink":
 		hop.OnLink = true
-	case "linkdown", "dead":
+	case "dead":
 		hop.Dead = true
-	case "pervasive", "offload", "trap", "unresolved":
+	case "linkdown", "pervasive", "offload", "rt_offload", "offload_failed", "rt_offload_failed", "trap", "rt_trap", "unresolved":
 	default:
-		w.report(diag.Warning, "the word "+quote(word)+" of a route is not known and was left out", word)
+		return false
 	}
+	return true
 }
 
 // nexthop reads one "nexthop via … dev … weight 1" line of a multipath route.
@@ -118,12 +152,18 @@ func (r *reader) nexthop(w *words) {
 	}
 	w.next()
 	var hop host.NextHop
-	for len(w.rest) > 0 {
-		hopWord(w, w.next(), &hop)
-	}
 	last := &r.state.Routes[len(r.state.Routes)-1]
+	for len(w.rest) > 0 {
+		if word := w.next(); !hopWord(w, word, &hop) {
+			opaqueRoute(w, word, last)
+		}
+	}
 	last.Hops = append(last.Hops, hop)
 }
+
+// namedTables is where the numbers begin that tables get of which only a name of
+// /etc/iproute2/rt_tables is known.
+const namedTables = 1 << 31
 
 // table reads the number or name of a routing table.
 func (w *words) table() uint32 {
@@ -136,11 +176,41 @@ func (w *words) table() uint32 {
 		return host.TableDefault
 	default:
 		n, err := strconv.ParseUint(word, 10, 32)
-		if err != nil {
-			w.fail(word, "local, main, default or the number of a routing table (ip -N prints numbers)")
+		switch {
+		case err == nil:
+			return uint32(n)
+		case !reTableName.MatchString(word):
+			w.fail(word, "the name or number of a routing table")
+			return 0
 		}
-		return uint32(n)
+		return w.r.namedTable(word)
 	}
+}
+
+var reTableName = regexp.MustCompile(`^[A-Za-z][\w.-]*$`)
+
+// namedTable is a number for a name: all captures of a node print a table alike.
+func (r *reader) namedTable(name string) uint32 {
+	i := slices.Index(r.tableNames, name)
+	if i < 0 {
+		i = len(r.tableNames)
+		r.tableNames = append(r.tableNames, name)
+	}
+	return namedTables + uint32(i)
+}
+
+// preference reads the router preference of an IPv6 route.
+func (w *words) preference() int8 {
+	switch word := w.next(); word {
+	case "high":
+		return 1
+	case "medium":
+	case "low":
+		return -1
+	default:
+		w.fail(word, "high, medium or low")
+	}
+	return 0
 }
 
 // tosNames are the names that iproute2's rt_dsfield gives to bare values of the

@@ -64,8 +64,7 @@ func ruleWord(w *words, rule *host.Rule) {
 		rule.SuppressPrefixLength = int(w.number(8)) + 1
 	case "proto", "protocol":
 		w.next()
-	case "[detached]":
-		w.report(diag.Note, "the interface of this rule does not exist; the rule never holds", word)
+	case "[detached]", "[unresolved]": // no such interface, no such rule to go to
 	default:
 		ruleAction(w, word, rule)
 	}
@@ -74,7 +73,12 @@ func ruleWord(w *words, rule *host.Rule) {
 func ruleAction(w *words, word string, rule *host.Rule) {
 	switch word {
 	case "lookup", "table":
-		rule.Action, rule.Table = host.ActionLookup, w.table()
+		rule.Action = host.ActionLookup
+		if w.peek() == "[l3mdev-table]" {
+			rule.L3MDev = w.next() != ""
+			return
+		}
+		rule.Table = w.table()
 	case "goto":
 		rule.Action, rule.Goto = host.ActionGoto, uint32(w.number(32))
 	case "nop":
@@ -95,7 +99,7 @@ func ruleAction(w *words, word string, rule *host.Rule) {
 func opaqueSelector(w *words, word string, rule *host.Rule) {
 	text := word
 	switch word {
-	case "uidrange", "suppress_ifgroup", "realms", "tun_id", "dscp", "flowlabel":
+	case "uidrange", "suppress_ifgroup", "realms", "tun_id", "dscp", "flowlabel", "map-to":
 		text += " " + w.next()
 	}
 	rule.Opaque = strings.TrimSpace(rule.Opaque + " " + text)

@@ -79,6 +79,11 @@ type Addr struct {
 	Broadcast netip.Addr   `json:",omitzero"`
 	Scope     Scope
 	Secondary bool `json:",omitempty"`
+	// Deprecated addresses of IPv6 are sources only where there is no other.
+	Deprecated bool `json:",omitempty"`
+	// Tentative addresses of IPv6 are not used: whether a neighbour has them, too,
+	// is being found out, or was.
+	Tentative bool `json:",omitempty"`
 }
 
 // Scope is the scope of an address or route (RT_SCOPE_ of linux/rtnetlink.h).
@@ -126,10 +131,16 @@ type Route struct {
 	Metric  uint32       `json:",omitempty"`
 	Scope   Scope
 	PrefSrc netip.Addr `json:",omitzero"`
+	// Pref is the preference of an IPv6 route among those of one metric (RFC 4191):
+	// 1 high, 0 medium, -1 low.
+	Pref int8 `json:",omitempty"`
 	// Hops is one next hop, or several of a multipath route; none for blackhole
 	// and its like.
 	Hops     []NextHop
 	Protocol string `json:",omitempty"` // "kernel", "bird", "static" …
+	// Opaque is what the route does and is not modelled, verbatim: what becomes of
+	// a packet that takes it is unknown.
+	Opaque string `json:",omitempty"`
 }
 
 // NextHop is where a route leads.
@@ -138,7 +149,8 @@ type NextHop struct {
 	Dev    LinkName
 	Weight int  `json:",omitempty"` // 0 and 1 are the same
 	OnLink bool `json:",omitempty"`
-	// Dead says linkdown or dead: not used.
+	// Dead hops are not used. Those of a link without carrier (linkdown) are, unless
+	// a sysctl says otherwise, and then the kernel calls them dead, too.
 	Dead bool `json:",omitempty"`
 }
 
@@ -159,6 +171,8 @@ type Rule struct {
 	Table                uint32 `json:",omitempty"`
 	Goto                 uint32 `json:",omitempty"`
 	SuppressPrefixLength int    `json:",omitempty"` // length+1; 0 is none
+	// L3MDev asks the table of the VRF that the packet comes in by or leaves by.
+	L3MDev bool `json:",omitempty"`
 	// Opaque is a selector that is not modelled, verbatim.
 	Opaque string `json:",omitempty"`
 }

@@ -79,6 +79,8 @@ const (
 	ChoiceUnknown
 	// ChoiceServer is IPVS's choice of a real server; the walk makes it.
 	ChoiceServer
+	// ChoiceHop is the choice of a next hop of a multipath route; the walk makes it.
+	ChoiceHop
 )
 
 // Choice is a decision that is left to the caller: one of N alternatives,

@@ -13,9 +13,10 @@
 // (fib_table_lookup), net/ipv4/devinet.c (inet_select_addr), net/core/fib_rules.c
 // and for IPv6 net/ipv6/route.c, net/ipv6/fib6_rules.c and net/ipv6/addrconf.c.
 //
-// What is decided where the kernel draws lots: of a multipath route the first
-// usable next hop is taken and Result.Multipath says so. What is not modelled (an
-// unknown selector of a rule, multicast membership) yields Result.Unknown.
+// Where the kernel draws lots the caller chooses: of a multipath route Flow.Hop is
+// taken and Result.Hops says of how many. What is not modelled (an unknown selector
+// of a rule, an unknown word of a route, multicast membership) yields
+// Result.Unknown.
 //
 // Missing sysctls have the kernel's defaults, but forwarding: when the sysctls do
 // not speak of it in a family at all, it is supposed to be on, which callers

@@ -18,7 +18,7 @@ func LocalRoutes(links []host.Link, fam packet.Family) []host.Route {
 			continue
 		}
 		for _, a := range l.Addrs {
-			if packet.FamilyOf(a.Prefix.Addr()) == fam {
+			if packet.FamilyOf(a.Prefix.Addr()) == fam && !a.Tentative {
 				routes = appendLocal(routes, l, a)
 			}
 		}

@@ -42,6 +42,7 @@ func (t *Tables) output4(f *Flow, anySource bool) Result {
 	case res.Err != OK:
 		return res
 	}
+	res = toGroup(f.Dst, res)
 	res.Src = f.Src
 	if res.Type == host.RouteLocal {
 		if !res.Src.IsValid() {
@@ -62,7 +63,7 @@ func (t *Tables) output4(f *Flow, anySource bool) Result {
 // badOutput refuses impossible sources and links.
 func (t *Tables) badOutput(f *Flow, anySource bool) (Result, bool) {
 	if f.OIF != "" {
-		if d := t.links[f.OIF]; d == nil || !d.Up && !d.Loopback || !d.hasAddr4 {
+		if d := t.links[f.OIF]; d == nil || !d.Up && !d.Loopback {
 			return Result{Err: NetUnreach}, true
 		}
 	}
@@ -71,7 +72,7 @@ func (t *Tables) badOutput(f *Flow, anySource bool) (Result, bool) {
 			return Result{Err: Invalid}, true
 		}
 		if !anySource && !t.isLocal(f.Src) {
-			return Result{Err: Invalid}, true
+			return Result{Err: ForeignSource}, true
 		}
 	}
 	return Result{}, false
@@ -99,6 +100,22 @@ func (t *Tables) groupOutput(f *Flow) (Result, bool) {
 		return Result{Type: typ, Dev: f.OIF, RouteDev: f.OIF, Src: src}, true
 	}
 	return Result{}, false
+}
+
+// toGroup is the route to a broadcast or multicast address that a unicast route was
+// found for: the link is that route's, but nobody is asked to hand the packet on
+// (__mkroute_output).
+func toGroup(dst netip.Addr, r Result) Result {
+	switch {
+	case dst == limitedBroadcast:
+		r.Type, r.Via = host.RouteBroadcast, netip.Addr{}
+	case dst.IsMulticast():
+		r.Type = host.RouteMulticast
+		if r.Route != nil && r.Route.Dst.Bits() < 4 {
+			r.Via = netip.Addr{}
+		}
+	}
+	return r
 }
 
 // checkLoopbackSource refuses to let 127.0.0.0/8 leave the host unless

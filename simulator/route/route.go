@@ -19,6 +19,9 @@ type Flow struct {
 	TOS              uint8
 	Proto            packet.Proto
 	SrcPort, DstPort uint16
+	// Hop chooses among the usable next hops of a multipath route (Result.Hops),
+	// which the kernel does by a hash; the first if there are not as many.
+	Hop int
 }
 
 // Err is why there is no route; the kernel's error numbers by name.
@@ -35,6 +38,7 @@ const (
 	MartianSource     // the source is impossible here
 	MartianDest       // the destination is impossible here
 	ReversePath       // EXDEV: rp_filter
+	ForeignSource     // ENETUNREACH: a source of the host's own that it does not have
 	again             // EAGAIN: throw, the next rule is asked
 )
 
@@ -55,6 +59,8 @@ func (e Err) String() string {
 		return "martian source"
 	case MartianDest:
 		return "martian destination"
+	case ForeignSource:
+		return "the source is none of the host's addresses"
 	case ReversePath:
 		return "reverse path filter (rp_filter)"
 	}
@@ -78,9 +84,9 @@ type Result struct {
 	Src netip.Addr
 	// Route is the route that was found; nil when none was needed.
 	Route *host.Route
-	// Multipath says that the route has several usable next hops, of which the
-	// first was taken.
-	Multipath bool
+	// Hops is how many usable next hops the route has; of several, Flow.Hop was
+	// taken.
+	Hops int
 	// Redirect says that the host tells the sender of a better way, because the
 	// packet leaves by the link it came in by (RTCF_DOREDIRECT).
 	Redirect bool

@@ -207,11 +207,14 @@ func TestLookup_MultipathSaysSo(t *testing.T) {
 	r.Hops = append(r.Hops, host.NextHop{Via: addr("10.1.0.2"), Dev: "eth1"})
 	s.Routes = append(s.Routes, r)
 	got := route.New(s).Lookup(&route.Flow{Dst: addr("9.9.9.9")})
-	if !got.Multipath || got.Dev != "eth0" {
+	if got.Hops != 2 || got.Dev != "eth0" {
 		t.Errorf("got %+v", got)
 	}
+	if got = route.New(s).Lookup(&route.Flow{Dst: addr("9.9.9.9"), Hop: 1}); got.Dev != "eth1" || got.Via != addr("10.1.0.2") {
+		t.Errorf("the second hop: got %+v", got)
+	}
 	s.Routes[len(s.Routes)-1].Hops[0].Dead = true
-	if got = route.New(s).Lookup(&route.Flow{Dst: addr("9.9.9.9")}); got.Multipath || got.Dev != "eth1" {
+	if got = route.New(s).Lookup(&route.Flow{Dst: addr("9.9.9.9")}); got.Hops != 1 || got.Dev != "eth1" {
 		t.Errorf("a dead next hop: got %+v", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
@@ -14,11 +15,11 @@ func (t *Tables) lookup(f *Flow) Result {
 	fam := t.family(f.Dst)
 	for i := 0; i < len(fam.rules); i++ {
 		r := &fam.rules[i]
-		if !ruleMatches(r, f) {
+		switch t.holds(r, f) {
+		case no:
 			continue
-		}
-		if r.Opaque != "" {
-			return Result{Unknown: "ip rule selector " + r.Opaque}
+		case unknown:
+			return Result{Unknown: "the policy routing rule " + strconv.Itoa(int(r.Priority)) + " asks for what is not modelled: " + r.Opaque}
 		}
 		switch r.Action {
 		case host.ActionNop:
@@ -57,9 +58,25 @@ func gotoTarget(rules []host.Rule, i int, prio uint32) int {
 	return i // an unresolved goto does nothing
 }
 
-// ruleMatches is fib_rule_match with fib4_rule_match or fib6_rule_match.
-func ruleMatches(r *host.Rule, f *Flow) bool {
-	return selects(r, f) != r.Invert
+// truth is whether a rule holds.
+type truth uint8
+
+const (
+	no truth = iota
+	yes
+	unknown
+)
+
+// holds is fib_rule_match with fib4_rule_match or fib6_rule_match. A selector that
+// is not modelled matters where the others hold.
+func (t *Tables) holds(r *host.Rule, f *Flow) truth {
+	switch all := selects(r, f) && (!r.L3MDev || t.vrfs); {
+	case all && r.Opaque != "":
+		return unknown
+	case all == r.Invert:
+		return no
+	}
+	return yes
 }
 
 func selects(r *host.Rule, f *Flow) bool {
@@ -68,7 +85,7 @@ func selects(r *host.Rule, f *Flow) bool {
 		return false
 	case r.OIF != "" && r.OIF != f.OIF:
 		return false
-	case r.Mask != 0 && f.Mark&r.Mask != r.Mark:
+	case r.Mask != 0 && (f.Mark^r.Mark)&r.Mask != 0:
 		return false
 	case r.Mask == 0 && r.Mark != 0 && f.Mark != r.Mark:
 		return false
@@ -124,6 +141,9 @@ func rulesOf(s *host.State, fam packet.Family) (rules []host.Rule, custom bool) 
 	for i := range rules {
 		if rules[i].Action == 0 {
 			rules[i].Action = host.ActionLookup
+		}
+		if rules[i].L3MDev && rules[i].Opaque == "" {
+			rules[i].Opaque = "the table of a VRF"
 		}
 	}
 	return rules, !slices.EqualFunc(rules, def, sameRule)

@@ -55,22 +55,22 @@ func subnet(a *host.Addr) netip.Prefix {
 	return a.Prefix.Masked()
 }
 
-// SelectAddr6 is ipv6_dev_get_saddr without labels, deprecated and temporary
-// addresses: an equal address, then the fitting scope, then the output link, then
-// the longest common prefix, within the address's own.
+// SelectAddr6 is ipv6_dev_get_saddr without labels and temporary addresses: an
+// equal address, then the fitting scope, then one that is not deprecated, then the
+// output link, then the longest common prefix, within the address's own.
 func (t *Tables) SelectAddr6(dev host.LinkName, dst netip.Addr) netip.Addr {
 	var best netip.Addr
-	var bestScore [4]int
+	var bestScore score
 	for _, d := range t.order {
 		if needsLink(dst) && d.Name != dev {
 			continue
 		}
 		for i := range d.Addrs {
 			a := d.Addrs[i].Prefix.Addr()
-			if !a.Is6() || a.IsMulticast() {
+			if !a.Is6() || a.IsMulticast() || d.Addrs[i].Tentative {
 				continue
 			}
-			if s := score6(d.Addrs[i].Prefix, dst, d.Name == dev); !best.IsValid() || better(s, bestScore) {
+			if s := score6(&d.Addrs[i], dst, d.Name == dev); !best.IsValid() || better(s, bestScore) {
 				best, bestScore = a, s
 			}
 		}
@@ -78,8 +78,11 @@ func (t *Tables) SelectAddr6(dev host.LinkName, dst netip.Addr) netip.Addr {
 	return best
 }
 
-func score6(p netip.Prefix, dst netip.Addr, onDev bool) (s [4]int) {
-	a := p.Addr()
+// score says how good a source is, the most important first.
+type score [5]int
+
+func score6(own *host.Addr, dst netip.Addr, onDev bool) (s score) {
+	a := own.Prefix.Addr()
 	if a == dst {
 		s[0] = 1
 	}
@@ -90,14 +93,17 @@ func score6(p netip.Prefix, dst netip.Addr, onDev bool) (s [4]int) {
 	} else {
 		s[1] = sa - 100
 	}
-	if onDev {
+	if !own.Deprecated {
 		s[2] = 1
 	}
-	s[3] = min(commonBits(a, dst), p.Bits())
+	if onDev {
+		s[3] = 1
+	}
+	s[4] = min(commonBits(a, dst), own.Prefix.Bits())
 	return s
 }
 
-func better(a, b [4]int) bool {
+func better(a, b score) bool {
 	for i := range a {
 		if a[i] != b[i] {
 			return a[i] > b[i]

@@ -36,7 +36,7 @@ func (t *table) sort() {
 	for _, l := range t.lengths {
 		for _, rs := range l.routes {
 			slices.SortStableFunc(rs, func(a, b *host.Route) int {
-				return cmp.Or(cmp.Compare(b.Table, a.Table), cmp.Compare(b.TOS, a.TOS), cmp.Compare(a.Metric, b.Metric))
+				return cmp.Or(cmp.Compare(b.Table, a.Table), cmp.Compare(b.TOS, a.TOS), cmp.Compare(a.Metric, b.Metric), cmp.Compare(b.Pref, a.Pref))
 			})
 		}
 	}
@@ -67,8 +67,11 @@ func (t *table) lookup(f *Flow, suppress int) Result {
 
 // tryAll takes the first alias that is usable.
 func tryAll(routes []*host.Route, f *Flow) (Result, bool) {
-	for _, r := range routes {
+	for i, r := range routes {
 		if res, ok := try(r, f); ok {
+			if i+1 < len(routes) && drawn(r, routes[i+1], f) {
+				res.Unknown = "the kernel chooses between the routes to " + r.Dst.String() + " by what it knows of their neighbours"
+			}
 			return res, true
 		}
 	}
@@ -80,8 +83,16 @@ func tryAll(routes []*host.Route, f *Flow) (Result, bool) {
 	return tryAll(routes, &q)
 }
 
-// try takes one alias: errors by type, then the first next hop that is usable
-// and matches the flow's output link.
+// drawn reports whether two IPv6 routes to one destination are equal in all that
+// decides (find_rr_leaf then goes round). Those to link-local destinations and
+// groups are many, one for each link, and are asked for with the link.
+func drawn(a, b *host.Route, f *Flow) bool {
+	return f.Dst.Is6() && f.OIF == "" && !needsLink(f.Dst) && a.Table == b.Table && a.Metric == b.Metric && a.Pref == b.Pref &&
+		typeError(a.Type) == OK && a.Type != host.RouteLocal && len(b.Hops) > 0 && !b.Hops[0].Dead
+}
+
+// try takes one alias: errors by type, then the next hop that is usable, matches
+// the flow's output link and is the one chosen of several.
 func try(r *host.Route, f *Flow) (Result, bool) {
 	if r.TOS != 0 && r.TOS&tosMask != f.TOS&tosMask {
 		return Result{}, false
@@ -95,12 +106,16 @@ func try(r *host.Route, f *Flow) (Result, bool) {
 		if h.Dead || f.OIF != "" && f.OIF != h.Dev {
 			continue
 		}
-		if usable++; usable == 1 {
+		if usable == 0 || usable == f.Hop {
 			res.Dev, res.RouteDev, res.Via = h.Dev, h.Dev, h.Via
 		}
+		usable++
 	}
-	res.Multipath = usable > 1
-	return res, usable > 0 || len(r.Hops) == 0 && r.Type == host.RouteLocal
+	res.Hops = usable
+	if r.Opaque != "" {
+		res.Unknown = "the route to " + r.Dst.String() + " has what is not modelled: " + r.Opaque
+	}
+	return res, usable > 0 || len(r.Hops) == 0 && (r.Type == host.RouteLocal || r.Opaque != "")
 }
 
 // tosMask is the part of the TOS byte that routing looks at (INET_DSCP_MASK).

@@ -14,6 +14,7 @@ type Tables struct {
 	order  []*link
 	owners map[netip.Addr]*link
 	lo     host.LinkName
+	vrfs   bool // there are VRFs
 	// assumed4 and assumed6 say that forwarding is supposed, not known.
 	assumed4, assumed6 bool
 }
@@ -48,8 +49,8 @@ func New(s *host.State) *Tables {
 	for i := range s.Links {
 		t.addLink(s, &s.Links[i])
 	}
-	t.v4 = newFamily(s, packet.IPv4)
-	t.v6 = newFamily(s, packet.IPv6)
+	t.v4 = t.newFamily(s, packet.IPv4)
+	t.v6 = t.newFamily(s, packet.IPv6)
 	return t
 }
 
@@ -66,11 +67,12 @@ func (t *Tables) addLink(s *host.State, l *host.Link) {
 	if l.Loopback {
 		t.lo = l.Name
 	}
+	t.vrfs = t.vrfs || l.Kind == "vrf"
 	t.links[l.Name] = d
 	t.order = append(t.order, d)
 }
 
-func newFamily(s *host.State, fam packet.Family) family {
+func (t *Tables) newFamily(s *host.State, fam packet.Family) family {
 	f := family{tables: map[uint32]*table{}}
 	f.rules, f.custom = rulesOf(s, fam)
 	hasLocal := false
@@ -81,6 +83,10 @@ func newFamily(s *host.State, fam packet.Family) family {
 		}
 		hasLocal = hasLocal || r.Table == host.TableLocal
 		f.customLocal = f.customLocal || r.Type == host.RouteLocal && r.Protocol != "kernel" && r.Protocol != ""
+		if t.viaItself(r) {
+			c := *r
+			c.Opaque, r = "a gateway that is an address of the node", &c
+		}
 		f.add(r, fam)
 	}
 	if !hasLocal {
@@ -95,6 +101,17 @@ func newFamily(s *host.State, fam packet.Family) family {
 		f.tables[host.TableMain] = nil // its routes are in the shared trie
 	}
 	return f
+}
+
+// viaItself reports whether a gateway is an address of the host. If it was one
+// when the route was made, the kernel takes the route for one without a gateway.
+func (t *Tables) viaItself(r *host.Route) bool {
+	for i := range r.Hops {
+		if _, own := t.owners[r.Hops[i].Via]; own {
+			return true
+		}
+	}
+	return false
 }
 
 // add puts a route into its table. IPv4 keeps the tables local and main in one

@@ -137,7 +137,7 @@ func (n *node) icmpAnswer(f *flight, e icmpError) {
 // take; if not, ICMPv6 errors have an address of the link that the offender came
 // in by (icmpv6_rt_has_prefsrc).
 func (n *node) prefersSource(dst netip.Addr) bool {
-	r := n.routes.Output(&route.Flow{Dst: dst}, false)
+	r := n.routeOut(&route.Flow{Dst: dst}, false)
 	return r.Err == route.OK && r.Route != nil && r.Route.PrefSrc.IsValid()
 }
 

@@ -98,7 +98,7 @@ func (d *dialog) firstPacket() (trace.Verdict, string) {
 	}
 	if !p.Src.IsValid() {
 		q := route.Flow{Dst: p.Dst, OIF: r.Bound, Proto: r.Proto, SrcPort: r.SrcPort, DstPort: r.DstPort}
-		res := n.routes.Output(&q, false)
+		res := n.routeOut(&q, false)
 		switch {
 		case res.Unknown != "":
 			return trace.Unknown, res.Unknown

@@ -112,7 +112,7 @@ func (n *node) chooseServer(v *host.VirtualServer, able []ipvsEnd) int {
 // toReal is ip_vs_nat_xmit: the destination becomes the real server. One that is
 // on this host gets the packet where it stands; for another the packet is sent.
 func (n *node) toReal(h nf.Hook, c *ipvsConn, f *flight) bool {
-	dst := n.routes.Output(&route.Flow{Dst: c.real.addr, Proto: c.real.proto}, true)
+	dst := n.routeOut(&route.Flow{Dst: c.real.addr, Proto: c.real.proto}, true)
 	v6 := f.p.Src.Is6()
 	switch {
 	case dst.Unknown != "":

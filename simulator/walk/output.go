@@ -62,7 +62,7 @@ func (n *node) output(f *flight, anySource bool) {
 	}
 	q := f.flow()
 	q.OIF = f.bound
-	f.dst = n.routes.Output(&q, anySource)
+	f.dst = n.routeOut(&q, anySource)
 	f.hasDst = true
 	if f.dst.Err == route.OK && f.dst.Unknown == "" && !f.p.Src.IsValid() {
 		f.p.Src = f.dst.Src
@@ -105,7 +105,7 @@ func (n *node) reroute(h nf.Hook, f *flight) bool {
 			q.Src = unset
 		}
 	}
-	r := n.routes.Output(&q, true)
+	r := n.routeOut(&q, true)
 	if r.Unknown != "" {
 		f.unknown(n, r.Unknown)
 		return false

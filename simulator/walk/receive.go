@@ -62,7 +62,7 @@ func (n *node) input(f *flight) {
 		return
 	}
 	q := f.flow()
-	f.dst = n.routes.Input(&q)
+	f.dst = n.routeIn(&q)
 	f.hasDst = true
 	n.recordRoute(f)
 	switch {
@@ -78,9 +78,7 @@ func (n *node) input(f *flight) {
 }
 
 func (n *node) recordRoute(f *flight) {
-	if f.dst.Multipath {
-		n.w.assume("of a route with several next hops the first was taken; the kernel chooses by a hash")
-	}
+	n.noteHop(&f.dst, f.p.Dst)
 	r := n.w.rec
 	if !r.On() {
 		return

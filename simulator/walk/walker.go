@@ -57,6 +57,7 @@ type node struct {
 	peers  map[netip.Addr]peer
 	frags  map[fragKey]*fragQueue
 	ipvs   ipvsTable
+	hops   map[hopKey]int
 	// bridges are the links that are bridges.
 	bridges map[host.LinkName]bool
 	// devices are the chains that packets meet outside the hooks of IP.
@@ -119,7 +120,7 @@ func NewHost(s *host.State, o Options) *Walker {
 func newNode(w *Walker, s *host.State) *node {
 	n := &node{w: w, state: s, routes: route.New(s), eng: eval.New(&s.Ruleset),
 		ct: conntrack.NewTable(conntrackConfig(s, w.opts)), ifaces: map[host.LinkName]eval.Iface{},
-		counts: map[countKey]*countList{}, peers: map[netip.Addr]peer{}, frags: map[fragKey]*fragQueue{}, ttl: 64,
+		counts: map[countKey]*countList{}, peers: map[netip.Addr]peer{}, frags: map[fragKey]*fragQueue{}, hops: map[hopKey]int{}, ttl: 64,
 		ipvs: newIPVS(s.IPVS), bridges: map[host.LinkName]bool{}, devices: deviceChains(&s.Ruleset)}
 	for i := range s.Links {
 		l := &s.Links[i]
@@ -175,6 +176,7 @@ func (w *Walker) Reset() {
 		clear(n.peers)
 		n.ipvs.flush()
 		clear(n.frags)
+		clear(n.hops)
 	}
 }
 
