@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"tortie/compiler/diag"
 	"tortie/compiler/lower"
 
 	"github.com/spf13/cobra"
@@ -30,7 +33,8 @@ func newCompile() *cobra.Command {
 tiers, policies, network sets. Objects of a cluster in the input are not written;
 they tell the compiler which tiers, networks and host endpoints there are.
 
-Exit code 0: compiled; 1: the intent has errors; 2: the input cannot be read.`,
+Exit code 0: compiled; 1: the intent has errors; 2: the input cannot be read, or a
+server would refuse objects of the cluster.`,
 		Example: "  tortie compile -f intent.yaml\n" +
 			"  tortie compile -f intents/ -f cluster/ --output-dir policies/\n" +
 			"  tortie compile -f intent.yaml --explain\n" +
@@ -62,11 +66,16 @@ func (c *compileFlags) run(cmd *cobra.Command) error {
 	if err := c.input.readObjects(cmd, l); err != nil {
 		return err
 	}
+	c.input.refuse(l)
 	l.findings.Sort()
 	l.writeFindings(cmd, cmd.ErrOrStderr(), 50)
+	if e := l.failure("nothing was compiled"); e != nil {
+		if onlyIntents(l.findings) {
+			e.code = exitFindings
+		}
+		return e
+	}
 	switch {
-	case l.findings.HasErrors():
-		return &exitError{exitFindings, "the input has errors; nothing was compiled"}
 	case c.lift:
 		return c.reverse(cmd, l)
 	case l.compiled == nil:
@@ -79,6 +88,13 @@ func (c *compileFlags) run(cmd *cobra.Command) error {
 		return internal(l.compiled.WriteJSON(cmd.OutOrStdout()))
 	}
 	return internal(l.compiled.WriteYAML(cmd.OutOrStdout()))
+}
+
+// onlyIntents says that all errors are about what intents say.
+func onlyIntents(l diag.List) bool {
+	return !slices.ContainsFunc(l, func(f diag.Finding) bool {
+		return f.Severity == diag.Error && !strings.HasPrefix(f.Code, "intent/")
+	})
 }
 
 func internal(err error) error {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"tortie/compiler/check"
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
 	"tortie/compiler/intent"
@@ -43,7 +44,7 @@ func (in *inputFlags) register(cmd *cobra.Command) {
 	f.StringVar(&in.dataplane, "dataplane", "", "iptables or nftables, whatever the configuration says")
 	f.StringVar(&in.kubeProxy, "kube-proxy", "", "mode of kube-proxy: iptables, nftables, ipvs or none; by default the dataplane's, if there are services")
 	f.BoolVar(&in.lenient, "lenient", false, "unknown fields are warnings")
-	f.BoolVar(&in.stored, "stored", false, "policies without types are as stored in a cluster: they govern both directions")
+	f.BoolVar(&in.stored, "stored", false, "objects are as stored in a cluster: policies without types govern both directions, and what a validator refuses is there all the same")
 	f.BoolVar(&in.staged, "staged", false, "as if staged policies were enforced")
 	f.BoolVarP(&in.verbose, "verbose", "v", false, "list what was read and what was left alone")
 }
@@ -63,23 +64,27 @@ type loaded struct {
 	lower    lower.Options
 }
 
-// source yields the text of an input file for excerpts.
-func (l *loaded) source(file string) []byte { return l.texts[file] }
-
-// writeFindings writes the findings for a person, at most limit of them (0 is
-// all).
-func (l *loaded) writeFindings(cmd *cobra.Command, w io.Writer, limit int) {
-	l.findings.WriteText(w, diag.TextOptions{Source: l.source, Limit: limit, Color: wantsColor(cmd, w)})
-}
-
-// report writes the findings to stderr and fails when one is an error.
-func (l *loaded) report(cmd *cobra.Command) error {
-	l.findings.Sort()
-	l.writeFindings(cmd, cmd.ErrOrStderr(), 50)
+// usable reads -f as readObjects does, and fails when something cannot be read or
+// would be refused where it is applied.
+func (in *inputFlags) usable(cmd *cobra.Command, l *loaded) error {
+	if err := in.readObjects(cmd, l); err != nil {
+		return err
+	}
+	in.refuse(l)
 	if l.findings.HasErrors() {
-		return &exitError{exitUsage, "the input has errors; nothing was done"}
+		return l.report(cmd)
 	}
 	return nil
+}
+
+// refuse adds what the API server or Calico's validator refuses of the objects.
+func (in *inputFlags) refuse(l *loaded) {
+	if l.snapshot == nil {
+		return
+	}
+	found := check.Refused(l.snapshot, check.Options{Lenient: in.lenient, Stored: in.stored})
+	l.toIntents(found)
+	l.findings = append(l.findings, found...)
 }
 
 // readObjects reads -f into a snapshot; nil without -f.
@@ -203,7 +208,7 @@ func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded, only func(*link.L
 	if len(in.filenames)+len(in.nodeDumps) == 0 {
 		return nil, usageError("no input: give -f FILE or --node-dump NODE=DIR")
 	}
-	if err := in.readObjects(cmd, l); err != nil {
+	if err := in.usable(cmd, l); err != nil {
 		return nil, err
 	}
 	fleet := &host.Fleet{Origins: []host.Origin{{}}}

@@ -106,3 +106,47 @@ func (l *loaded) nameIntents(f *host.Fleet) {
 		o.Intent = span.String()
 	}
 }
+
+// toIntents moves findings about compiled rules to the intents that they come
+// from.
+func (l *loaded) toIntents(list diag.List) {
+	if l.compiled == nil {
+		return
+	}
+	for i := range list {
+		f := &list[i]
+		if f.Span.File != compiledName {
+			continue
+		}
+		if span, ok := l.placeOf(f.Span); ok {
+			f.Related = append(f.Related, diag.Related{Span: f.Span, Message: "of what it is compiled to"})
+			f.Span = span
+		}
+	}
+}
+
+// placeOf finds the intent of the compiled rule that a place is in.
+func (l *loaded) placeOf(at diag.Span) (diag.Span, bool) {
+	in := func(src cluster.Source, namespace, name string) (diag.Span, bool) {
+		for _, direction := range []string{"ingress", "egress"} {
+			list := src.Node.Lookup("spec", direction)
+			for i := 0; list.Item(i) != nil; i++ {
+				if s := list.Item(i).Span; s.File == at.File && s.Start.Byte <= at.Start.Byte && at.Start.Byte <= s.End.Byte {
+					return l.compiled.RuleSpan(src.Kind, namespace, name, direction, i+1)
+				}
+			}
+		}
+		return diag.Span{}, false
+	}
+	for _, o := range l.snapshot.GlobalNetworkPolicies {
+		if span, ok := in(o.Source, "", o.Object.Name); ok {
+			return span, true
+		}
+	}
+	for _, o := range l.snapshot.NetworkPolicies {
+		if span, ok := in(o.Source, o.Object.Namespace, o.Object.Name); ok {
+			return span, true
+		}
+	}
+	return diag.Span{}, false
+}

@@ -57,7 +57,7 @@ func (r *renderFlags) run(cmd *cobra.Command, _ []string) error {
 		return usageError("no input: give -f FILE")
 	}
 	l := &loaded{texts: map[string][]byte{}}
-	if err := r.in.readObjects(cmd, l); err != nil {
+	if err := r.in.usable(cmd, l); err != nil {
 		return err
 	}
 	if err := r.in.newLinker(l); err != nil {

@@ -152,6 +152,10 @@ func (p *production) fleet() (*host.Fleet, error) {
 	}
 	l.findings = nil
 	p.in.read(l, files)
+	p.in.refuse(l)
+	if l.findings.HasErrors() {
+		return nil, l.report(p.cmd)
+	}
 	if err := p.in.newLinker(l); err != nil {
 		return nil, err
 	}

@@ -21,10 +21,12 @@ import (
 )
 
 // Options say what to check. ErrorsOnly leaves out all warnings; Lenient makes
-// unknown fields warnings.
+// unknown fields warnings. Stored takes all objects as stored in a cluster, for
+// Refused.
 type Options struct {
 	ErrorsOnly bool
 	Lenient    bool
+	Stored     bool
 }
 
 // Run checks every object of the snapshot. The findings are sorted.
@@ -101,8 +103,9 @@ func (r *run) on(o object) on { return on{r: r, object: o} }
 // on is an object being checked.
 type on struct {
 	object
-	r    *run
-	soft string // if not empty, the code under which errors become warnings
+	r     *run
+	soft  string // if not empty, the code under which errors become warnings
+	taken bool   // the object is in a cluster all the same: errors become warnings
 }
 
 // path is a place in an object: field names and list indices.
@@ -138,17 +141,31 @@ func (o on) text(p path) string {
 
 // report adds a finding of a code of the catalogue at a path.
 func (o on) report(code string, p path, hint, format string, args ...any) {
-	o.reportAt(code, o.value(p), hint, format, args...)
+	o.find(code, o.text(p), o.value(p), hint, fmt.Sprintf(format, args...))
 }
 
+// reportAt adds a finding of a code of the catalogue at a place.
 func (o on) reportAt(code string, at diag.Span, hint, format string, args ...any) {
+	o.find(code, "", at, hint, fmt.Sprintf(format, args...))
+}
+
+func (o on) find(code, text string, at diag.Span, hint, message string) {
 	if o.soft != "" && severityOf(code) == diag.Error {
 		code = o.soft
 	}
-	o.r.out.Add(diag.Finding{
-		Code: code, Severity: severityOf(code), Span: at, Hint: hint,
-		Message: fmt.Sprintf(format, args...),
-	})
+	o.add(diag.Finding{Code: code, Severity: severityOf(code), Span: at, Hint: hint, Message: message}, text)
+}
+
+// add adds a finding about a value with this text; of an error about an object
+// that is in a cluster all the same it makes a warning.
+func (o on) add(f diag.Finding, text string) {
+	if o.taken && f.Severity == diag.Error {
+		f.Severity = diag.Warning
+		if what := o.asTaken(f.Code, text, f.Span); what != "" {
+			f.Message += "; " + what
+		}
+	}
+	o.r.out.Add(f)
 }
 
 // name returns the object's kind and name for messages.
@@ -160,7 +177,8 @@ func (o on) name() string {
 }
 
 // finish sorts the findings and keeps one error of each place: the first that
-// was found, since special checks run before general ones.
+// was found, since special checks run before general ones. An error that became a
+// warning counts as one.
 func (r *run) finish() diag.List {
 	type key struct {
 		code, message string
@@ -169,7 +187,7 @@ func (r *run) finish() diag.List {
 	seen, given := map[diag.Span]bool{}, map[key]bool{}
 	var out diag.List
 	for _, f := range r.out {
-		if f.Severity == diag.Error {
+		if f.Severity == diag.Error || severityOf(f.Code) == diag.Error {
 			if seen[f.Span] {
 				continue
 			}

@@ -211,7 +211,7 @@ func (o on) selectorText(at path) {
 	if f.Hint == "" {
 		f.Hint = "a selector is like app == 'web' && has(tier); tortie explain selector/syntax lists what there is"
 	}
-	o.r.out.Add(f)
+	o.add(f, o.text(at))
 }
 
 // network checks a network or an address; strict asks that no bits below the

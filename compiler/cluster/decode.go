@@ -35,13 +35,26 @@ func kindOf[T any](sc scope, list func(*Snapshot) *[]Object[T]) handler {
 
 func decodeObject[T any](r *reader, src Source) (*T, bool) {
 	obj := new(T)
-	opt := yamlpos.Options{Lenient: r.opt.Lenient || isStored(src.Node), Ignored: []string{"status"}}
+	opt := yamlpos.Options{Lenient: r.opt.Lenient || src.FromServer(), Ignored: []string{"status"}}
 	if isCalico(src.APIVersion) {
 		opt.Extra = extraFields[src.Kind]
 	}
 	diags, ok := yamlpos.Decode(src.Node, obj, opt)
+	if !ok && src.FromServer() && isCalico(src.APIVersion) {
+		blameLists(diags, src.Kind)
+	}
 	r.diags = append(r.diags, diags...)
 	return obj, ok
+}
+
+// blameLists adds to the findings about a stored object that cannot be decoded
+// what it does where it is stored.
+func blameLists(diags diag.List, kind string) {
+	for i := range diags {
+		if f := &diags[i]; f.Severity == diag.Error && f.Hint == "" {
+			f.Hint = "correct or delete it in the cluster, too: whoever lists objects of kind " + kind + " there, as Felix does, fails at it"
+		}
+	}
 }
 
 // meta returns the metadata of an object.

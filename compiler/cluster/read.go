@@ -82,7 +82,7 @@ func (r *reader) object(file string, n *yamlpos.Node, apiVersion, kind string) {
 	src := Source{File: file, APIVersion: apiVersion, Kind: kind, Node: n}
 	// Nothing fills in what a crd.projectcalico.org object leaves out: it is
 	// written as it will be stored.
-	src.Stored = r.opt.Stored || isStored(n) || group(apiVersion) == "crd.projectcalico.org"
+	src.Stored = r.opt.Stored || src.FromServer() || group(apiVersion) == "crd.projectcalico.org"
 	h, known := kinds[kindKey{group(apiVersion), kind}]
 	if !known || !h.version(apiVersion) {
 		r.unknownKind(src)
@@ -115,9 +115,9 @@ func (r *reader) list(file string, n, items *yamlpos.Node, apiVersion, kind stri
 	}
 }
 
-// isStored says that an object carries what only a server gives.
-func isStored(n *yamlpos.Node) bool {
-	return n.Lookup("metadata", "uid") != nil || n.Lookup("metadata", "resourceVersion") != nil
+// FromServer says that an object carries what only a server gives.
+func (s Source) FromServer() bool {
+	return s.Node.Lookup("metadata", "uid") != nil || s.Node.Lookup("metadata", "resourceVersion") != nil
 }
 
 // unknownKind keeps an object that is not modelled. One of a group that is read

@@ -66,7 +66,7 @@ func New(s *cluster.Snapshot, m *cluster.Model) *Index {
 }
 
 func (x *Index) invalid(src cluster.Source, message, hint string) {
-	x.findings.Add(diag.Finding{Code: "calico/invalid-object", Severity: diag.Error, Span: src.Span(), Message: message, Hint: hint})
+	x.findings.Add(diag.Finding{Code: "calico/invalid-object", Severity: diag.Warning, Span: src.Span(), Message: message, Hint: hint})
 }
 
 // NodeOptions say what the cluster's objects do not: settings that hold where no
