@@ -111,7 +111,9 @@ func (o on) nulls(n *yamlpos.Node, at path) {
 		o.nulls(item, at.add(i))
 	}
 	for _, f := range fields(n) {
-		o.nulls(f.Value, at.add(f.Key))
+		if len(f.Value.Items)+len(f.Value.Fields) > 0 {
+			o.nulls(f.Value, at.add(f.Key))
+		}
 	}
 }
 
@@ -126,7 +128,9 @@ func (o on) constraint(c constraint, n *yamlpos.Node, at path, rest []string) {
 			o.constraint(c, item, at.add(i), rest[1:])
 		}
 	default:
-		o.constraint(c, n.Get(rest[0]), at.add(rest[0]), rest[1:])
+		if v := n.Get(rest[0]); v != nil {
+			o.constraint(c, v, at.add(rest[0]), rest[1:])
+		}
 	}
 }
 

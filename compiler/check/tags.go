@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"tortie/compiler/calico"
 	"tortie/compiler/yamlpos"
@@ -54,32 +55,71 @@ func (o on) tags() {
 	}
 }
 
-// structTags checks the fields of a struct against the node that holds them.
-func (o on) structTags(t reflect.Type, n *yamlpos.Node, at path) {
+// taggedField is a field of a Go type with what its validate tag asks of it, and
+// of the items of its list.
+type taggedField struct {
+	name       string
+	t          reflect.Type
+	own, items []string
+	dive       bool
+}
+
+// optional says that a field which is not given passes.
+func (f *taggedField) optional() bool {
+	return (len(f.own) == 0 || slices.Contains(f.own, "omitempty")) && (f.t.Kind() == reflect.Pointer || !isNumOrString(f.t))
+}
+
+// taggedFields are the fields of the types that were met, which are few.
+var taggedFields sync.Map
+
+func fieldsOf(t reflect.Type) []taggedField {
+	if known, ok := taggedFields.Load(t); ok {
+		return known.([]taggedField)
+	}
+	var out []taggedField
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" || name == "metadata" || name == "status" {
 			continue
 		}
-		o.field(f.Type, cmp.Or(newerTags[name], f.Tag.Get("validate")), n.Get(name), at.add(name))
+		tagged := taggedField{name: name, t: f.Type}
+		tagged.own, tagged.items, tagged.dive = splitTag(cmp.Or(newerTags[name], f.Tag.Get("validate")))
+		out = append(out, tagged)
+	}
+	taggedFields.Store(t, out)
+	return out
+}
+
+// splitTag parts what a tag asks of a value from what it asks of its items.
+func splitTag(tag string) (own, items []string, dive bool) {
+	verbs := strings.FieldsFunc(tag, func(r rune) bool { return r == ',' })
+	if i := slices.Index(verbs, "dive"); i >= 0 {
+		return verbs[:i], verbs[i+1:], true
+	}
+	return verbs, nil, false
+}
+
+// structTags checks the fields of a struct against the node that holds them.
+func (o on) structTags(t reflect.Type, n *yamlpos.Node, at path) {
+	for _, f := range fieldsOf(t) {
+		v := n.Get(f.name)
+		if v == nil && f.optional() {
+			continue
+		}
+		o.field(&f, v, at.add(f.name))
 	}
 }
 
 // field checks one value by its tag and goes on into what it holds.
-func (o on) field(t reflect.Type, tag string, n *yamlpos.Node, at path) {
-	verbs := strings.FieldsFunc(tag, func(r rune) bool { return r == ',' })
-	own, items, dive := verbs, []string(nil), false
-	if i := slices.Index(verbs, "dive"); i >= 0 {
-		own, items, dive = verbs[:i], verbs[i+1:], true
-	}
-	pointer := t.Kind() == reflect.Pointer
+func (o on) field(f *taggedField, n *yamlpos.Node, at path) {
+	t, pointer := f.t, f.t.Kind() == reflect.Pointer
 	if pointer {
 		t = t.Elem()
 	}
 	given := hasValue(n, pointer)
-	if given || !slices.Contains(own, "omitempty") {
-		for _, v := range own {
+	if given || !slices.Contains(f.own, "omitempty") {
+		for _, v := range f.own {
 			if v == "required" && given {
 				continue
 			}
@@ -89,18 +129,24 @@ func (o on) field(t reflect.Type, tag string, n *yamlpos.Node, at path) {
 	if pointer && (n == nil || n.Kind == yamlpos.Null) {
 		return
 	}
-	o.inside(t, items, dive, n, at)
+	o.inside(t, f, n, at)
 }
 
-func (o on) inside(t reflect.Type, items []string, dive bool, n *yamlpos.Node, at path) {
+func isNumOrString(t reflect.Type) bool { return strings.HasSuffix(t.PkgPath(), "numorstring") }
+
+func (o on) inside(t reflect.Type, f *taggedField, n *yamlpos.Node, at path) {
 	switch {
-	case strings.HasSuffix(t.PkgPath(), "numorstring"):
+	case isNumOrString(t):
 		o.numOrString(t.Name(), n, at)
 	case t.Kind() == reflect.Struct && !strings.HasPrefix(t.PkgPath(), "k8s.io") && n != nil:
 		o.structTags(t, n, at)
-	case t.Kind() == reflect.Slice && dive && n != nil:
-		for i, item := range n.Items {
-			o.field(t.Elem(), strings.Join(items, ","), item, at.add(i))
+	case t.Kind() == reflect.Slice && f.dive && n != nil:
+		item := taggedField{t: t.Elem(), own: f.items}
+		if i := slices.Index(f.items, "dive"); i >= 0 {
+			item.own, item.items, item.dive = f.items[:i], f.items[i+1:], true
+		}
+		for i, v := range n.Items {
+			o.field(&item, v, at.add(i))
 		}
 	}
 }
