@@ -4,13 +4,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"tortie/compiler/check"
+	"tortie/compiler/diag"
 	"tortie/compiler/intent"
 	"tortie/compiler/link"
+	"tortie/compiler/resolve"
+	"tortie/compiler/routing"
 	"tortie/compiler/yamlpos"
+	"tortie/dataplane/dump"
+	"tortie/dataplane/ipset"
+	"tortie/dataplane/iptables"
+	"tortie/dataplane/nftables"
 
 	"github.com/spf13/cobra"
 )
@@ -32,7 +38,7 @@ func newExplain() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				entries = []check.Entry{e}
+				entries = []diag.Entry{e}
 			}
 			return writeEntries(cmd.OutOrStdout(), entries, output, len(args) == 0)
 		},
@@ -41,23 +47,34 @@ func newExplain() *cobra.Command {
 	return cmd
 }
 
-// catalogue is the entries of all codes: of objects, of intents, of services and nodes.
-func catalogue() []check.Entry {
-	all := check.Catalogue()
-	for _, c := range intent.Codes() {
-		all = append(all, check.Entry{Code: c.Code, Severity: c.Severity, Title: c.Title, Text: c.Text, Fix: c.Fix})
-	}
-	for _, c := range link.Codes() {
-		all = append(all, check.Entry{Code: c.Code, Severity: c.Severity, Title: c.Title, Text: c.Text, Fix: c.Fix})
-	}
-	slices.SortFunc(all, func(a, b check.Entry) int { return strings.Compare(a.Code, b.Code) })
-	return all
+// catalogue is the entries of all codes that any command prints.
+func catalogue() []diag.Entry {
+	return diag.Catalogue(check.Catalogue(), intent.Codes(), link.Codes(), resolve.Codes(), routing.Codes(),
+		dump.Codes(), iptables.Codes(), ipset.Codes(), nftables.Codes(), scenarioCodes)
+}
+
+// scenarioCodes explain what is found in scenarios and in the files beside them.
+var scenarioCodes = []diag.Entry{
+	{
+		Code: "import/no-tables", Severity: diag.Error, Title: "A file of rules without any",
+		Text: "--node-rules takes what iptables-save or nft list ruleset prints.", Fix: "Give such a file.",
+	},
+	{
+		Code: "scenario/bad", Severity: diag.Error, Title: "A step or an expectation that cannot be",
+		Text: "A step does one thing to a connection that an earlier step opened, and expects what that thing can have.", Fix: "See the message.",
+		Example: "apiVersion: tortie.dev/v1\nkind: Scenario\nmetadata: {name: example}\nspec:\n  files: [cluster.yaml]\n  steps:\n  - send: nobody\n",
+	},
+	{
+		Code: "scenario/other-kind", Severity: diag.Error, Title: "Something other than a Scenario",
+		Text: "A file of scenarios holds documents of that kind only; objects are in files of their own, which spec.files names.", Fix: "Move the object to a file of its own.",
+		Example: "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n",
+	},
 }
 
 // findEntry returns the entry of a code, which may lack the part before the
 // slash if that leaves no doubt.
-func findEntry(entries []check.Entry, code string) (check.Entry, error) {
-	var short []check.Entry
+func findEntry(entries []diag.Entry, code string) (diag.Entry, error) {
+	var short []diag.Entry
 	var codes []string
 	for _, e := range entries {
 		if e.Code == code {
@@ -73,18 +90,18 @@ func findEntry(entries []check.Entry, code string) (check.Entry, error) {
 		return short[0], nil
 	}
 	if near := yamlpos.Nearest(code, codes); near != "" {
-		return check.Entry{}, usageError("no finding has the code %q; did you mean %s?", code, near)
+		return diag.Entry{}, usageError("no finding has the code %q; did you mean %s?", code, near)
 	}
-	return check.Entry{}, usageError("no finding has the code %q; tortie explain lists all", code)
+	return diag.Entry{}, usageError("no finding has the code %q; tortie explain lists all", code)
 }
 
-func writeEntries(w io.Writer, entries []check.Entry, output string, list bool) error {
+func writeEntries(w io.Writer, entries []diag.Entry, output string, list bool) error {
 	if output == "json" {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		return enc.Encode(struct {
-			Schema  string        `json:"schema"`
-			Entries []check.Entry `json:"entries"`
+			Schema  string       `json:"schema"`
+			Entries []diag.Entry `json:"entries"`
 		}{"tortie.codes/v1", entries})
 	}
 	for _, e := range entries {

@@ -156,7 +156,7 @@ func bgpExample(kind, rest string) string {
 	return "apiVersion: projectcalico.org/v3\nkind: " + kind + "\nmetadata:\n  name: default\nspec:\n" + rest
 }
 
-var bgpDocs = []Entry{
+var bgpDocs = []diag.Entry{
 	{
 		Code: "bgp/community", Severity: diag.Error, Title: "Something that is not a BGP community",
 		Text: "A community is AA:NN of two 16 bit numbers or AA:NN:MM of three 32 bit numbers, or the name of one in spec.communities.", Fix: "Correct it.",

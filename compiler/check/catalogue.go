@@ -2,29 +2,15 @@ package check
 
 import (
 	"cmp"
-	"slices"
 
 	"tortie/compiler/diag"
 )
 
-// Entry explains a code. Example is a minimal input that yields it and no other
-// error; Fix says what to do instead.
-type Entry struct {
-	Code     string        `json:"code"`
-	Severity diag.Severity `json:"severity"`
-	Title    string        `json:"title"`
-	Text     string        `json:"text"`
-	Example  string        `json:"example,omitempty"`
-	Fix      string        `json:"fix"`
-}
-
 // Catalogue returns the entries of all codes that reading and checking objects
 // can yield, sorted by code.
-func Catalogue() []Entry {
-	all := slices.Concat(readingDocs, valueDocs, metaDocs, policyDocs, ruleDocs, stagedDocs, tierDocs, poolDocs,
+func Catalogue() []diag.Entry {
+	return diag.Catalogue(readingDocs, valueDocs, metaDocs, policyDocs, ruleDocs, stagedDocs, tierDocs, poolDocs,
 		endpointDocs, felixDocs, bgpDocs, kubernetesDocs, warningDocs, doubtDocs, selectedDocs)
-	slices.SortFunc(all, func(a, b Entry) int { return cmp.Compare(a.Code, b.Code) })
-	return all
 }
 
 var severities = func() map[string]diag.Severity {

@@ -9,7 +9,7 @@ const tierExample = "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata:\n  
 const setExample = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\nmetadata:\n  name: example\nspec:\n"
 
 // doubtDocs explain warnings of objects that everybody accepts.
-var doubtDocs = []Entry{
+var doubtDocs = []diag.Entry{
 	{
 		Code: "selector/never", Severity: diag.Warning, Title: "A selector that nothing can match",
 		Text: "What the selector asks for contradicts itself: one label cannot have two values.", Fix: "Join alternatives with ||, or correct the selector.",

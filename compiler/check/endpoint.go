@@ -25,7 +25,7 @@ func endpointExample(rest string) string {
 	return "apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata:\n  name: example\nspec:\n" + rest
 }
 
-var endpointDocs = []Entry{
+var endpointDocs = []diag.Entry{
 	{
 		Code: "endpoint/no-node", Severity: diag.Error, Title: "A host endpoint without a node",
 		Text: "A host endpoint stands for an interface of one node.", Fix: "Name the node in spec.node.",

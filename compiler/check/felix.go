@@ -138,7 +138,7 @@ func felixExample(rest string) string {
 	return "apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata:\n  name: default\nspec:\n" + rest
 }
 
-var felixDocs = []Entry{
+var felixDocs = []diag.Entry{
 	{
 		Code: "felix/field", Severity: diag.Error, Title: "A setting of Felix that Calico refuses",
 		Text: "The field has a form of its own that the value does not have.", Fix: "See the hint.",

@@ -19,7 +19,7 @@ func (o on) kubernetes() {
 		o.schema()
 	case o.src.Kind == "AdminNetworkPolicy" || o.src.Kind == "BaselineAdminNetworkPolicy":
 		o.reportAt("kind/not-enforced", o.src.At("kind"), "write a ClusterNetworkPolicy (policy.networking.k8s.io/v1alpha2)",
-			"Calico v3.32 does not enforce a %s; it has no effect", o.src.Kind)
+			"Calico v3.32 does not enforce %s of v1alpha1; it has no effect", o.src.Kind)
 		o.schema()
 		o.namedPorts()
 		if o.src.Kind == "BaselineAdminNetworkPolicy" && o.meta.GetName() != "default" {
@@ -202,7 +202,7 @@ func kubernetesExample(spec string) string {
 	return "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: example\n  namespace: shop\nspec:\n  podSelector: {}\n" + spec
 }
 
-var kubernetesDocs = []Entry{
+var kubernetesDocs = []diag.Entry{
 	{
 		Code: "kubernetes/selector-values", Severity: diag.Error, Title: "A label selector with too many or too few values",
 		Text: "In and NotIn need values; Exists and DoesNotExist have none.", Fix: "Change the operator or the values.",

@@ -138,7 +138,7 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-var metaDocs = []Entry{
+var metaDocs = []diag.Entry{
 	{
 		Code: "meta/name", Severity: diag.Error, Title: "A name that the API server or Calico refuses",
 		Text: "Names are in lower case. A tier's name has no dots, since it becomes part of other names; a policy's name has at most one, after the tier's name.",

@@ -147,7 +147,7 @@ spec:
   selector: role == 'db'
 `
 
-var policyDocs = []Entry{
+var policyDocs = []diag.Entry{
 	{
 		Code: "policy/types-empty", Severity: diag.Error, Title: "An empty list of types",
 		Text:    "The API server refuses an empty spec.types. Left out, the types are taken from the rules.",

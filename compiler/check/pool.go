@@ -108,7 +108,7 @@ func poolExample(rest string) string {
 	return "apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata:\n  name: example\nspec:\n" + rest
 }
 
-var poolDocs = []Entry{
+var poolDocs = []diag.Entry{
 	{
 		Code: "pool/two-encapsulations", Severity: diag.Error, Title: "IP-in-IP and VXLAN in one pool",
 		Text: "A pool's traffic between nodes is wrapped in one way or not at all.", Fix: "Set one of ipipMode and vxlanMode to Never, or leave it out.",

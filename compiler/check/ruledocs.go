@@ -6,7 +6,7 @@ func ruleExample(direction, rule string) string {
 	return policyHead + "  types: [Ingress, Egress]\n  " + direction + ":\n" + rule
 }
 
-var ruleDocs = []Entry{
+var ruleDocs = []diag.Entry{
 	{
 		Code: "rule/ports-need-protocol", Severity: diag.Error, Title: "Ports without a protocol that has ports",
 		Text: "Numbers of ports mean something for TCP, UDP and SCTP only. Calico's validator refuses the rule; the API server accepts it, and then clients of Calico can no longer read the list.", Fix: "Add the protocol, or remove the ports.",

@@ -12,7 +12,7 @@ const clusterExample = "apiVersion: v1\nkind: Node\nmetadata:\n  name: node-1\n-
 	"apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n  namespace: shop\n  labels:\n    app: web\nspec:\n  nodeName: node-1\n  containers: []\nstatus:\n  phase: Running\n  podIP: 10.65.0.2\n  podIPs:\n  - ip: 10.65.0.2\n---\n"
 
 // selectedDocs explain warnings that come from what the input's policies select.
-var selectedDocs = []Entry{
+var selectedDocs = []diag.Entry{
 	{
 		Code: "policy/selects-nothing", Severity: diag.Warning, Title: "A policy that selects nothing",
 		Text: "The input has pods and nodes, as a whole cluster has, and none of its endpoints is selected.", Fix: "Compare the selector with the labels.",

@@ -68,7 +68,7 @@ func (o on) stagedPort(at path) {
 	}
 }
 
-var stagedDocs = []Entry{
+var stagedDocs = []diag.Entry{
 	{
 		Code: "staged/kubernetes-refuses", Severity: diag.Warning, Title: "A staged Kubernetes policy that Kubernetes would refuse",
 		Text: "Calico accepts the staged policy. As a NetworkPolicy of Kubernetes, which it is to become, the API server would refuse it.",

@@ -37,7 +37,7 @@ func (o on) tier() {
 	}
 }
 
-var tierDocs = []Entry{
+var tierDocs = []diag.Entry{
 	{
 		Code: "tier/built-in-order", Severity: diag.Error, Title: "Another order for a tier that Calico makes",
 		Text: "The tiers default, kube-admin and kube-baseline have orders 1000000, 1000 and 10000000, and Calico refuses these objects with another order or none.",

@@ -2,7 +2,7 @@ package check
 
 import "tortie/compiler/diag"
 
-var valueDocs = []Entry{
+var valueDocs = []diag.Entry{
 	{
 		Code: "value/not-one-of", Severity: diag.Error, Title: "A word that the field does not know",
 		Text: "The field has one of a few values, and upper and lower case matter.", Fix: "Write one of the values in the hint.",

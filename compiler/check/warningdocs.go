@@ -13,7 +13,7 @@ func equalRules(a, b *v3.Rule) bool { return reflect.DeepEqual(a, b) }
 
 const globalHead = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata:\n  name: example\nspec:\n"
 
-var warningDocs = []Entry{
+var warningDocs = []diag.Entry{
 	{
 		Code: "policy/unknown-tier", Severity: diag.Warning, Title: "A tier that does not exist",
 		Text:    "Felix enforces the policy all the same, in a tier of that name that comes after all others and denies at its end.",

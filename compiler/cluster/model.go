@@ -100,8 +100,19 @@ func (b *modelBuilder) notEnforced(src Source) {
 	})
 }
 
+// found adds what the conversion of an object finds. One that a server has stored
+// is there all the same, and Calico goes on without what it cannot convert.
+func (b *modelBuilder) found(src Source, diags diag.List) {
+	for _, f := range diags {
+		if src.FromServer() && f.Severity == diag.Error {
+			f.Severity = diag.Warning
+		}
+		b.diags.Add(f)
+	}
+}
+
 func (b *modelBuilder) policy(src Source, p calico.Policy, ok bool, diags diag.List) {
-	b.diags = append(b.diags, diags...)
+	b.found(src, diags)
 	if ok {
 		b.model.Policies = append(b.model.Policies, Sourced[calico.Policy]{src, p})
 	}
@@ -152,7 +163,7 @@ func (b *modelBuilder) endpoints() {
 	pods := map[string]bool{}
 	for _, o := range b.snap.Pods {
 		e, ok, diags := calico.FromPod(o.Object, o.Source.At)
-		b.diags = append(b.diags, diags...)
+		b.found(o.Source, diags)
 		pods[o.Object.Namespace+"/"+o.Object.Name] = true
 		if ok {
 			e.InterfaceName = calico.InterfaceName(b.snap.InterfacePrefix, e.Namespace, e.Pod)
@@ -161,7 +172,7 @@ func (b *modelBuilder) endpoints() {
 	}
 	for _, o := range b.snap.WorkloadEndpoints {
 		e, ok, diags := calico.FromWorkloadEndpoint(o.Object, o.Source.At)
-		b.diags = append(b.diags, diags...)
+		b.found(o.Source, diags)
 		if ok && !(e.Orchestrator == "k8s" && pods[e.Workload]) {
 			b.model.Endpoints = append(b.model.Endpoints, Sourced[calico.Endpoint]{o.Source, e})
 		}

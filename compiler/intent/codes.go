@@ -1,69 +1,163 @@
 package intent
 
-import "tortie/compiler/diag"
+import (
+	_ "embed"
+	"strings"
 
-// Code explains a code of findings about intents.
-type Code struct {
-	Code     string
-	Severity diag.Severity
-	Title    string
-	Text     string
-	Fix      string
+	"tortie/compiler/diag"
+)
+
+// mistakes are the cases of testdata/bad: a name behind "== ", a document or the
+// lines of its spec, and behind "--" the findings. The first one that has findings of
+// one code only is the example of that code.
+//
+//go:embed testdata/bad/mistakes.txt
+var mistakes string
+
+const exampleHead = "apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: bad}\nspec:\n"
+
+// exampleOf puts the usual beginning before a case that has none of its own.
+func exampleOf(text string) string {
+	if strings.HasPrefix(text, "apiVersion") {
+		return text
+	}
+	return exampleHead + text
+}
+
+// examples maps codes to documents that have that mistake and no other.
+func examples() map[string]string {
+	out := map[string]string{}
+	for _, c := range strings.Split("\n"+mistakes, "\n== ")[1:] {
+		_, c, _ = strings.Cut(c, "\n")
+		text, found, _ := strings.Cut(c, "\n--\n")
+		code := ""
+		for line := range strings.Lines(strings.TrimSpace(found)) {
+			words := strings.Fields(line)
+			if len(words) < 3 || code != "" && code != words[2] {
+				code = ""
+				break
+			}
+			code = words[2]
+		}
+		if code = strings.TrimSuffix(code, ":"); code != "" && out[code] == "" {
+			out[code] = exampleOf(text + "\n")
+		}
+	}
+	return out
 }
 
 // Codes returns all codes of findings about intents, those of compiler/lower too,
 // sorted.
-func Codes() []Code {
-	return []Code{
-		{"intent/ambiguous-party", diag.Error, "A party that several intents give", "A name that the document does not give itself is looked up in the others, and more than one has it.", "Write intent.party."},
-		{"intent/bad-date", diag.Error, "A date that is none", "until is the last day on which a statement is meant to hold.", "Write it as 2027-03-31."},
-		{"intent/bad-direction", diag.Error, "A direction that is none", "Connections go in or out, seen from the party.", "Write in, out or both; a raw rule has one."},
-		{"intent/bad-icmp", diag.Error, "No type of ICMP", "Types go from 0 to 254, codes from 0 to 255; some types have names.", "Write icmp/echo-request, icmp/TYPE or icmp/TYPE/CODE."},
-		{"intent/bad-mode", diag.Error, "A mode that is none", "An intent is enforced or staged.", "Write enforce or stage."},
-		{"intent/bad-name", diag.Error, "A name that objects cannot have", "Names of intents, parties, tiers and lists of ports become parts of names of objects.", "Use lower-case letters, digits and dashes, at most 63; any is taken."},
-		{"intent/bad-net", diag.Error, "Neither a network nor an address", "Networks are written with their prefix, in their own family.", "Write it as 10.0.0.0/8 or 2001:db8::/32."},
-		{"intent/bad-port", diag.Error, "No port", "A port is a number from 1 to 65535, a range or a name, behind its protocol.", "Write tcp/80, tcp/8080-8090 or tcp/http."},
-		{"intent/bad-protocol", diag.Error, "No protocol", "The protocols are tcp, udp, sctp, udplite, icmp, icmpv6 and numbers.", "Write proto/47 for a protocol without a name here."},
-		{"intent/bad-selector", diag.Error, "A selector that cannot be read", "Parties of pods and hosts are Calico's selectors.", "See the message; all() selects everything."},
-		{"intent/bad-service", diag.Error, "No service", "A service is named with its namespace.", "Write namespace/name."},
-		{"intent/bad-tier", diag.Error, "A tier that intents cannot go to", "kube-admin and kube-baseline are kept for ClusterNetworkPolicies; the order of default is fixed.", "Name a tier of your own, or leave the order out."},
-		{"intent/circular-party", diag.Error, "A party that contains itself", "anyOf leads back to the party.", "Leave one of the names out."},
-		{"intent/defeated", diag.Warning, "A deny that comes too late", "An allow of another intent that is asked earlier covers it, and the first statement decides.", "Give the intent with the deny a lower order or an earlier tier."},
-		{"intent/duplicate", diag.Error, "The same thing twice", "Names of intents are unique; a list names a thing once. A statement that an earlier one covers is a warning.", "Leave one out."},
-		{"intent/empty-list", diag.Error, "An empty list", "An empty list would say something else than no list.", "Leave the field out, or name something."},
-		{"intent/empty-party", diag.Error, "A party of nothing", "A party says which ends it has.", "Give pods, hosts, nets, service or anyOf."},
-		{"intent/except-outside", diag.Error, "An exception from nothing", "except leaves addresses out of nets; this one is in none of them.", "Leave it out."},
-		{"intent/expired", diag.Warning, "A statement past its date", "until has passed; the statement still holds.", "Take it out, or give it a later date."},
-		{"intent/families", diag.Warning, "A statement for no packet", "Its ends or ports are of different families.", "Give networks of both families."},
-		{"intent/fast-path-ports", diag.Error, "A fast path without numbered ports", "Untracked rules judge every packet by itself: only its port tells a reply from other packets.", "Give on: [udp/11211]."},
-		{"intent/host-bits", diag.Error, "A network with bits behind its prefix", "It is not clear whether the network or the address is meant.", "Write the network, or the address alone."},
-		{"intent/lock-out", diag.Warning, "Protection that cuts what a cluster lives on", "Failsafe ports and statements are counted in; what is named stays open by neither.", "Allow it, from the nodes and the control plane at least."},
-		{"intent/missing-field", diag.Error, "A field that is missing", "The statement or section cannot do without.", "See the message."},
-		{"intent/mixed-party", diag.Error, "A party of two kinds", "Pods, hosts, networks and services are different kinds of ends.", "Make two parties and join them with anyOf."},
-		{"intent/name-collision", diag.Error, "Two policies of one name", "Policies are named after the intent and the party, and two parties give the same name.", "Rename one of the parties."},
-		{"intent/nested-ports", diag.Error, "A list of ports in a list of ports", "A list holds ports only.", "Write the ports out."},
-		{"intent/no-cluster", diag.Error, "A guard that would cut the cluster in two", "nodePorts and forward close hosts for everybody else, and without the cluster's objects nobody knows who belongs to it.", "Give the cluster with -f, or its networks under trust."},
-		{"intent/no-dns", diag.Warning, "Callers that cannot ask for names", "The party may connect to pods or services, which are known by names, and no statement lets it reach the cluster's DNS.", "Allow it to reach the DNS service."},
-		{"intent/no-expected-ips", diag.Warning, "Host endpoints without addresses", "Rules know a host endpoint by its expectedIPs; without them it is nobody as the other end of a rule.", "Give the host endpoint expectedIPs."},
-		{"intent/no-host-endpoint", diag.Warning, "Hosts without host endpoints", "Policy for hosts takes effect at host endpoints only.", "Let tortie compile --host-endpoints write them."},
-		{"intent/no-name", diag.Error, "An intent without a name", "The name becomes part of the names of policies.", "Write metadata: {name: …}."},
-		{"intent/no-service", diag.Warning, "A service that the cluster does not have", "The statement applies to nothing until there is one.", "Check its namespace and name."},
-		{"intent/no-subject", diag.Error, "A statement that nobody would enforce", "Policy is put at pods and hosts, and neither end is one.", "Name pods or hosts at one end."},
-		{"intent/no-such-port", diag.Warning, "A named port that nobody has", "A name stands for the ports that the pods or hosts in to give that name, with that protocol.", "Name the port in the containers, or write its number."},
-		{"intent/not-hosts", diag.Error, "Not hosts", "nodePorts, forward and fastPath work at host endpoints.", "Name a party with hosts."},
-		{"intent/not-protectable", diag.Error, "Ends at which no policy can be put", "Only pods and hosts can be protected.", "Name the pods or hosts behind it."},
-		{"intent/not-proved", diag.Warning, "A guarantee", "Guarantees are read and their names checked; nothing proves them yet.", "Ask tortie trace for single connections."},
-		{"intent/nothing-left", diag.Error, "A network of which nothing is left", "except covers all of it.", "Leave the network out."},
-		{"intent/protected-differently", diag.Warning, "Two intents that protect the same ends in different ways", "In two tiers the earlier one decides alone; in one tier both directions count together.", "Protect in one intent, or in the same way."},
-		{"intent/selects-nothing", diag.Warning, "A party of nobody", "No pod or host endpoint of the cluster is in the party.", "Check labels, namespaces and service accounts."},
-		{"intent/service-end", diag.Error, "A service where it cannot stand", "Calico knows services as destinations of what pods and hosts send.", "Name the pods behind the service."},
-		{"intent/service-ports", diag.Error, "Ports beside a service", "A service brings its own ports.", "Leave on out, or name the pods behind the service."},
-		{"intent/tier-before", diag.Error, "The tier before a tier denies", "Ends that nobody protects are spoken of in a tier of their own, before-NAME, which hands on what it does not decide. The cluster's tier of that name denies it.", "Give the tier defaultAction: Pass, or rename it."},
-		{"intent/tier-order", diag.Error, "Two orders of one tier", "Intents, or an intent and the cluster, disagree.", "Give the order once."},
-		{"intent/unknown-field", diag.Error, "A field that the language does not have", "The language is strict, so that a misspelt word is not passed over.", "See the hint."},
-		{"intent/unknown-party", diag.Error, "A party that nobody gives", "Names are looked up in the document, then in all others of the input.", "Give it under parties, or write any."},
-		{"intent/unknown-ports", diag.Error, "A list of ports that nobody gives", "A word without a slash is the name of a list.", "Give it under ports, or write tcp/80."},
-		{"intent/unused", diag.Warning, "A name that nobody uses", "No statement of any intent in the input names it.", "Leave it out."},
-		{"intent/wrong-type", diag.Error, "A value of the wrong type", "See the message.", "See docs/intent.md."},
+func Codes() []diag.Entry {
+	given := examples()
+	all := entries()
+	for i := range all {
+		all[i].Example = given[all[i].Code]
+	}
+	return all
+}
+
+func entries() []diag.Entry {
+	return []diag.Entry{
+		{Code: "intent/ambiguous-party", Severity: diag.Error, Title: "A party that several intents give",
+			Text: "A name that the document does not give itself is looked up in the others, and more than one has it.", Fix: "Write intent.party."},
+		{Code: "intent/bad-date", Severity: diag.Error, Title: "A date that is none",
+			Text: "until is the last day on which a statement is meant to hold.", Fix: "Write it as 2027-03-31."},
+		{Code: "intent/bad-direction", Severity: diag.Error, Title: "A direction that is none",
+			Text: "Connections go in or out, seen from the party.", Fix: "Write in, out or both; a raw rule has one."},
+		{Code: "intent/bad-icmp", Severity: diag.Error, Title: "No type of ICMP",
+			Text: "Types go from 0 to 254, codes from 0 to 255; some types have names.", Fix: "Write icmp/echo-request, icmp/TYPE or icmp/TYPE/CODE."},
+		{Code: "intent/bad-mode", Severity: diag.Error, Title: "A mode that is none",
+			Text: "An intent is enforced or staged.", Fix: "Write enforce or stage."},
+		{Code: "intent/bad-name", Severity: diag.Error, Title: "A name that objects cannot have",
+			Text: "Names of intents, parties, tiers and lists of ports become parts of names of objects.", Fix: "Use lower-case letters, digits and dashes, at most 63; any is taken."},
+		{Code: "intent/bad-net", Severity: diag.Error, Title: "Neither a network nor an address",
+			Text: "Networks are written with their prefix, in their own family.", Fix: "Write it as 10.0.0.0/8 or 2001:db8::/32."},
+		{Code: "intent/bad-port", Severity: diag.Error, Title: "No port",
+			Text: "A port is a number from 1 to 65535, a range or a name, behind its protocol.", Fix: "Write tcp/80, tcp/8080-8090 or tcp/http."},
+		{Code: "intent/bad-protocol", Severity: diag.Error, Title: "No protocol",
+			Text: "The protocols are tcp, udp, sctp, udplite, icmp, icmpv6 and numbers.", Fix: "Write proto/47 for a protocol without a name here."},
+		{Code: "intent/bad-selector", Severity: diag.Error, Title: "A selector that cannot be read",
+			Text: "Parties of pods and hosts are Calico's selectors.", Fix: "See the message; all() selects everything."},
+		{Code: "intent/bad-service", Severity: diag.Error, Title: "No service",
+			Text: "A service is named with its namespace.", Fix: "Write namespace/name."},
+		{Code: "intent/bad-tier", Severity: diag.Error, Title: "A tier that intents cannot go to",
+			Text: "kube-admin and kube-baseline are kept for ClusterNetworkPolicies; the order of default is fixed.", Fix: "Name a tier of your own, or leave the order out."},
+		{Code: "intent/circular-party", Severity: diag.Error, Title: "A party that contains itself",
+			Text: "anyOf leads back to the party.", Fix: "Leave one of the names out."},
+		{Code: "intent/defeated", Severity: diag.Warning, Title: "A deny that comes too late",
+			Text: "An allow of another intent that is asked earlier covers it, and the first statement decides.", Fix: "Give the intent with the deny a lower order or an earlier tier."},
+		{Code: "intent/duplicate", Severity: diag.Error, Title: "The same thing twice",
+			Text: "Names of intents are unique; a list names a thing once. A statement that an earlier one covers is a warning.", Fix: "Leave one out."},
+		{Code: "intent/empty-list", Severity: diag.Error, Title: "An empty list",
+			Text: "An empty list would say something else than no list.", Fix: "Leave the field out, or name something."},
+		{Code: "intent/empty-party", Severity: diag.Error, Title: "A party of nothing",
+			Text: "A party says which ends it has.", Fix: "Give pods, hosts, nets, service or anyOf."},
+		{Code: "intent/except-outside", Severity: diag.Error, Title: "An exception from nothing",
+			Text: "except leaves addresses out of nets; this one is in none of them.", Fix: "Leave it out."},
+		{Code: "intent/expired", Severity: diag.Warning, Title: "A statement past its date",
+			Text: "until has passed; the statement still holds.", Fix: "Take it out, or give it a later date."},
+		{Code: "intent/families", Severity: diag.Warning, Title: "A statement for no packet",
+			Text: "Its ends or ports are of different families.", Fix: "Give networks of both families."},
+		{Code: "intent/fast-path-ports", Severity: diag.Error, Title: "A fast path without numbered ports",
+			Text: "Untracked rules judge every packet by itself: only its port tells a reply from other packets.", Fix: "Give on: [udp/11211]."},
+		{Code: "intent/host-bits", Severity: diag.Error, Title: "A network with bits behind its prefix",
+			Text: "It is not clear whether the network or the address is meant.", Fix: "Write the network, or the address alone."},
+		{Code: "intent/lock-out", Severity: diag.Warning, Title: "Protection that cuts what a cluster lives on",
+			Text: "Failsafe ports and statements are counted in; what is named stays open by neither.", Fix: "Allow it, from the nodes and the control plane at least."},
+		{Code: "intent/missing-field", Severity: diag.Error, Title: "A field that is missing",
+			Text: "The statement or section cannot do without.", Fix: "See the message."},
+		{Code: "intent/mixed-party", Severity: diag.Error, Title: "A party of two kinds",
+			Text: "Pods, hosts, networks and services are different kinds of ends.", Fix: "Make two parties and join them with anyOf."},
+		{Code: "intent/name-collision", Severity: diag.Error, Title: "Two policies of one name",
+			Text: "Policies are named after the intent and the party, and two parties give the same name.", Fix: "Rename one of the parties."},
+		{Code: "intent/nested-ports", Severity: diag.Error, Title: "A list of ports in a list of ports",
+			Text: "A list holds ports only.", Fix: "Write the ports out."},
+		{Code: "intent/no-cluster", Severity: diag.Error, Title: "A guard that would cut the cluster in two",
+			Text: "nodePorts and forward close hosts for everybody else, and without the cluster's objects nobody knows who belongs to it.", Fix: "Give the cluster with -f, or its networks under trust."},
+		{Code: "intent/no-dns", Severity: diag.Warning, Title: "Callers that cannot ask for names",
+			Text: "The party may connect to pods or services, which are known by names, and no statement lets it reach the cluster's DNS.", Fix: "Allow it to reach the DNS service."},
+		{Code: "intent/no-expected-ips", Severity: diag.Warning, Title: "Host endpoints without addresses",
+			Text: "Rules know a host endpoint by its expectedIPs; without them it is nobody as the other end of a rule.", Fix: "Give the host endpoint expectedIPs."},
+		{Code: "intent/no-host-endpoint", Severity: diag.Warning, Title: "Hosts without host endpoints",
+			Text: "Policy for hosts takes effect at host endpoints only.", Fix: "Let tortie compile --host-endpoints write them."},
+		{Code: "intent/no-name", Severity: diag.Error, Title: "An intent without a name",
+			Text: "The name becomes part of the names of policies.", Fix: "Write metadata: {name: …}."},
+		{Code: "intent/no-service", Severity: diag.Warning, Title: "A service that the cluster does not have",
+			Text: "The statement applies to nothing until there is one.", Fix: "Check its namespace and name."},
+		{Code: "intent/no-subject", Severity: diag.Error, Title: "A statement that nobody would enforce",
+			Text: "Policy is put at pods and hosts, and neither end is one.", Fix: "Name pods or hosts at one end."},
+		{Code: "intent/no-such-port", Severity: diag.Warning, Title: "A named port that nobody has",
+			Text: "A name stands for the ports that the pods or hosts in to give that name, with that protocol.", Fix: "Name the port in the containers, or write its number."},
+		{Code: "intent/not-hosts", Severity: diag.Error, Title: "Not hosts",
+			Text: "nodePorts, forward and fastPath work at host endpoints.", Fix: "Name a party with hosts."},
+		{Code: "intent/not-protectable", Severity: diag.Error, Title: "Ends at which no policy can be put",
+			Text: "Only pods and hosts can be protected.", Fix: "Name the pods or hosts behind it."},
+		{Code: "intent/not-proved", Severity: diag.Warning, Title: "A guarantee",
+			Text: "Guarantees are read and their names checked; nothing proves them yet.", Fix: "Ask tortie trace for single connections."},
+		{Code: "intent/nothing-left", Severity: diag.Error, Title: "A network of which nothing is left",
+			Text: "except covers all of it.", Fix: "Leave the network out."},
+		{Code: "intent/protected-differently", Severity: diag.Warning, Title: "Two intents that protect the same ends in different ways",
+			Text: "In two tiers the earlier one decides alone; in one tier both directions count together.", Fix: "Protect in one intent, or in the same way."},
+		{Code: "intent/selects-nothing", Severity: diag.Warning, Title: "A party of nobody",
+			Text: "No pod or host endpoint of the cluster is in the party.", Fix: "Check labels, namespaces and service accounts."},
+		{Code: "intent/service-end", Severity: diag.Error, Title: "A service where it cannot stand",
+			Text: "Calico knows services as destinations of what pods and hosts send.", Fix: "Name the pods behind the service."},
+		{Code: "intent/service-ports", Severity: diag.Error, Title: "Ports beside a service",
+			Text: "A service brings its own ports.", Fix: "Leave on out, or name the pods behind the service."},
+		{Code: "intent/tier-before", Severity: diag.Error, Title: "The tier before a tier denies",
+			Text: "Ends that nobody protects are spoken of in a tier of their own, before-NAME, which hands on what it does not decide. The cluster's tier of that name denies it.", Fix: "Give the tier defaultAction: Pass, or rename it."},
+		{Code: "intent/tier-order", Severity: diag.Error, Title: "Two orders of one tier",
+			Text: "Intents, or an intent and the cluster, disagree.", Fix: "Give the order once."},
+		{Code: "intent/unknown-field", Severity: diag.Error, Title: "A field that the language does not have",
+			Text: "The language is strict, so that a misspelt word is not passed over.", Fix: "See the hint."},
+		{Code: "intent/unknown-party", Severity: diag.Error, Title: "A party that nobody gives",
+			Text: "Names are looked up in the document, then in all others of the input.", Fix: "Give it under parties, or write any."},
+		{Code: "intent/unknown-ports", Severity: diag.Error, Title: "A list of ports that nobody gives",
+			Text: "A word without a slash is the name of a list.", Fix: "Give it under ports, or write tcp/80."},
+		{Code: "intent/unused", Severity: diag.Warning, Title: "A name that nobody uses",
+			Text: "No statement of any intent in the input names it.", Fix: "Leave it out."},
+		{Code: "intent/wrong-type", Severity: diag.Error, Title: "A value of the wrong type",
+			Text: "See the message.", Fix: "See docs/intent.md."},
 	}
 }

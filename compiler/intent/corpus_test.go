@@ -73,24 +73,14 @@ func corpus(t testing.TB, each func(name, text, want string)) int {
 	return n
 }
 
-const header = "apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: bad}\nspec:\n"
-
-// document puts the usual beginning before a case that has none of its own.
-func document(text string) string {
-	if strings.HasPrefix(text, "apiVersion") {
-		return text
-	}
-	return header + text
-}
-
 // TestCorpus_BadIntents holds that each mistake is found at its place, all of them
 // and nothing else.
 func TestCorpus_BadIntents(t *testing.T) {
 	n := corpus(t, func(name, text, want string) {
 		t.Run(name, func(t *testing.T) {
-			_, diags := read("bad.yaml", document(text))
+			_, diags := read("bad.yaml", exampleOf(text))
 			if got := strings.TrimSpace(found(diags)); got != want {
-				t.Errorf("got:\n%s\nwant:\n%s\nof:\n%s", got, want, document(text))
+				t.Errorf("got:\n%s\nwant:\n%s\nof:\n%s", got, want, exampleOf(text))
 			}
 		})
 	})
@@ -100,7 +90,7 @@ func TestCorpus_BadIntents(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	corpus(f, func(_, text, _ string) { f.Add(document(text)) })
+	corpus(f, func(_, text, _ string) { f.Add(exampleOf(text)) })
 	f.Fuzz(func(t *testing.T, text string) {
 		p, diags := read("fuzz.yaml", text)
 		for _, d := range diags {

@@ -1,35 +1,28 @@
 package link
 
-import "tortie/compiler/diag"
+import (
+	"strings"
 
-// Code explains a code of findings about services and nodes.
-type Code struct {
-	Code     string
-	Severity diag.Severity
-	Title    string
-	Text     string
-	Fix      string
-}
+	"tortie/compiler/diag"
+)
 
 // Codes returns the codes of this package's findings, sorted.
-func Codes() []Code {
-	return []Code{
-		{"felix/breaks", diag.Warning, "An input with which Felix does not work",
-			"Felix's own validation lets it pass, and then the kernel or the tool refuses the rule, or the rule says something else than was meant. The rules are made as far as they can be.",
-			"See the message; write the rule in another way."},
-		{"service/address", diag.Warning, "Something that is no address",
-			"The API server refuses such a service. kube-proxy never sees it, and the address is left out here.", "Write an IPv4 or IPv6 address."},
-		{"service/affinity", diag.Warning, "A time of session affinity that is out of range",
-			"A client keeps its pod for 1 to 86400 seconds.", "Give timeoutSeconds in that range."},
-		{"service/kube-proxy", diag.Warning, "A service that kube-proxy treats otherwise than it seems",
-			"kube-proxy makes no rules for a service without clusterIP; and where two services share an address and port, chance decides which of them has it.",
-			"Give the clusterIP as the cluster has it; give each service an address and port of its own."},
-		{"service/port", diag.Warning, "A port that is none",
-			"Ports go from 1 to 65535. The API server refuses others, and they are left out here.", "Give a port in that range."},
-		{"service/proxy-mode", diag.Error, "A mode that kube-proxy does not have",
-			"kube-proxy's configuration names its mode.", "Write iptables, nftables or ipvs."},
-		{"service/range", diag.Warning, "A source range that is none",
-			"loadBalancerSourceRanges are prefixes. The API server refuses others, and they are left out here: without any range everyone is let in.",
-			"Write it as 198.51.100.0/24."},
+func Codes() []diag.Entry {
+	const service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  clusterIP: 10.96.0.50\n  ports:\n"
+	return []diag.Entry{
+		{Code: "felix/breaks", Severity: diag.Warning, Title: "An input with which Felix does not work",
+			Text: "Felix's own validation lets it pass, and then the kernel or the tool refuses the rule, or the rule says something else than was meant. The rules are made as far as they can be.", Fix: "See the message; write the rule in another way.", Example: "apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata:\n  name: edge\n  labels: {role: edge}\nspec:\n  node: node-1\n  interfaceName: '*'\n---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata:\n  name: example\nspec:\n  selector: role == 'edge'\n  types: [Ingress]\n  ingress:\n  - action: Allow\n    protocol: TCP\n    notProtocol: UDP\n"},
+		{Code: "service/address", Severity: diag.Warning, Title: "Something that is no address",
+			Text: "The API server refuses such a service. kube-proxy never sees it, and the address is left out here.", Fix: "Write an IPv4 or IPv6 address.", Example: "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  clusterIP: 10.96.0.500\n  ports:\n  - port: 80\n"},
+		{Code: "service/affinity", Severity: diag.Warning, Title: "A time of session affinity that is out of range",
+			Text: "A client keeps its pod for 1 to 86400 seconds.", Fix: "Give timeoutSeconds in that range.", Example: service + "  - port: 80\n  sessionAffinity: ClientIP\n  sessionAffinityConfig:\n    clientIP:\n      timeoutSeconds: 0\n"},
+		{Code: "service/kube-proxy", Severity: diag.Warning, Title: "A service that kube-proxy treats otherwise than it seems",
+			Text: "kube-proxy makes no rules for a service without clusterIP; and where two services share an address and port, chance decides which of them has it.", Fix: "Give the clusterIP as the cluster has it; give each service an address and port of its own.", Example: service + "  - port: 80\n---\n" + strings.Replace(service, "web", "shop", 1) + "  - port: 80\n"},
+		{Code: "service/port", Severity: diag.Warning, Title: "A port that is none",
+			Text: "Ports go from 1 to 65535. The API server refuses others, and they are left out here.", Fix: "Give a port in that range.", Example: service + "  - port: 80000\n"},
+		{Code: "service/proxy-mode", Severity: diag.Error, Title: "A mode that kube-proxy does not have",
+			Text: "kube-proxy's configuration names its mode.", Fix: "Write iptables, nftables or ipvs.", Example: "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: userspace\n"},
+		{Code: "service/range", Severity: diag.Warning, Title: "A source range that is none",
+			Text: "loadBalancerSourceRanges are prefixes. The API server refuses others, and they are left out here: without any range everyone is let in.", Fix: "Write it as 198.51.100.0/24.", Example: service + "  - port: 80\n  type: LoadBalancer\n  loadBalancerSourceRanges: [198.51.100.0]\n"},
 	}
 }
