@@ -246,7 +246,7 @@ func (r *resolver) sourceAddr(e end) (walk.End, error) {
 		switch {
 		case h == nil:
 			return walk.End{}, r.noNode(e.node)
-		case h.FindLink(host.LinkName(e.iface)) == nil:
+		case h.FindLink(host.LinkName(e.iface)) == nil && len(h.Links) > 0:
 			return walk.End{}, fmt.Errorf("%s has no interface %q; it has %s", e.node, e.iface, linkNames(h))
 		}
 		return walk.End{Addr: e.addr, Host: h.Name, Link: host.LinkName(e.iface)}, nil
@@ -257,7 +257,7 @@ func (r *resolver) sourceAddr(e end) (walk.End, error) {
 	}
 	if r.iface != "" && at.Link != "" {
 		h := r.fleet.FindHost(at.Host)
-		if h == nil || h.FindLink(host.LinkName(r.iface)) == nil {
+		if h == nil || h.FindLink(host.LinkName(r.iface)) == nil && len(h.Links) > 0 {
 			return at, fmt.Errorf("%s has no interface %q", at.Host, r.iface)
 		}
 		at.Link = host.LinkName(r.iface)
@@ -301,6 +301,9 @@ func (r *resolver) nodeAddr(name string, family packet.Family) (netip.Addr, erro
 	}
 	a, ok := pick(addrs, family)
 	if !ok {
+		if m := h.FindMissing(host.PartAddrs, family); m != nil {
+			return a, fmt.Errorf("node %s: %s", name, m.Why())
+		}
 		return a, fmt.Errorf("node %s has no address of the wanted family", name)
 	}
 	return a, nil

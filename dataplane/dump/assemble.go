@@ -32,6 +32,7 @@ func (r *reader) assemble() {
 			r.ipvs(s)
 		}
 	}
+	r.missing()
 	r.missingIPVS()
 	r.neigh.peers(r.state.Links)
 	r.tables()

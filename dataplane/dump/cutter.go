@@ -2,6 +2,7 @@ package dump
 
 import (
 	"net/netip"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -166,7 +167,7 @@ func (c *cutter) iptablesKind(l line) kind {
 		if n := len(c.sections); n > 0 && c.sections[n-1].what == whatIptables {
 			return c.sections[n-1].kind
 		}
-		return namedIptables(c.file + " " + c.heading)
+		return namedIptables(path.Base(c.file) + " " + c.heading)
 	}
 	k := kind{whatIptables, packet.IPv4, nf.IptablesLegacy}
 	if strings.Contains(l.text, "ip6tables") {
@@ -219,7 +220,7 @@ func (c *cutter) ruleFamily(l line) packet.Family {
 			return packet.FamilyOf(a)
 		}
 	}
-	if strings.Contains(c.heading, "-6") || strings.Contains(c.heading, "ipv6") || reSix.MatchString(c.file) {
+	if strings.Contains(c.heading, "-6") || strings.Contains(c.heading, "ipv6") || reSix.MatchString(path.Base(c.file)) {
 		return packet.IPv6
 	}
 	prio, _ := strconv.Atoi(l.text[:strings.IndexByte(l.text, ':')])

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"tortie/compiler/diag"
@@ -257,7 +258,7 @@ func jsonRuleFamily(list []object, file string) packet.Family {
 			}
 		}
 	}
-	if reSix.MatchString(file) {
+	if reSix.MatchString(path.Base(file)) {
 		return packet.IPv6
 	}
 	return packet.IPv4

@@ -35,6 +35,8 @@ type State struct {
 	// IPVSMissing says that virtual servers have the addresses of this link and
 	// that they are not known.
 	IPVSMissing LinkName `json:",omitempty"`
+	// Missing are the parts of the node that are not known; none of a modelled one.
+	Missing []Missing `json:",omitempty"`
 	// Kernel is the kernel's release ("6.18.44"); empty when unknown. A few
 	// behaviours differ between releases.
 	Kernel string `json:",omitempty"`

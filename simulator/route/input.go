@@ -14,6 +14,9 @@ func zeronet(a netip.Addr) bool { return a == netip.IPv4Unspecified() }
 // Input decides about a packet that came in by f.IIF: for the host (Local), to be
 // forwarded by Dev, or an error.
 func (t *Tables) Input(f *Flow) Result {
+	if res, unknown := t.unknownAddrs(f.Dst); unknown {
+		return res
+	}
 	d := t.links[f.IIF]
 	if d == nil {
 		return Result{Unknown: "input link " + string(f.IIF) + " is not known"}
@@ -39,6 +42,8 @@ func (t *Tables) input4(f *Flow, d *link) Result {
 		return Result{Err: MartianSource}
 	case zeronet(dst):
 		return Result{Err: MartianDest}
+	case dst.IsLoopback() != src.IsLoopback() && d.localnetUnknown:
+		return Result{Unknown: "net.ipv4.conf." + string(d.Name) + ".route_localnet is not known: " + t.noSysctls}
 	case dst.IsLoopback() && !d.routeLocalnet:
 		return Result{Err: MartianDest}
 	case !dst.IsLoopback() && src.IsLoopback() && !d.routeLocalnet:
@@ -113,7 +118,15 @@ func inputMulticast(f *Flow, d *link) Result {
 // validateSource is fib_validate_source: rp_filter, and the refusal of the
 // host's own addresses as sources.
 func (t *Tables) validateSource(f *Flow, d *link, oif host.LinkName) Result {
-	if d.rpFilter == 0 && (oif != d.Name || !d.sendRedirects) {
+	if !d.rpUnknown {
+		return t.validate(f, d, oif, d.rpFilter)
+	}
+	return checked([]int{d.rpFilter, 1, 2}, "net.ipv4.conf."+string(d.Name)+".rp_filter is not known: "+t.noSysctls,
+		func(rp int) Result { return t.validate(f, d, oif, rp) })
+}
+
+func (t *Tables) validate(f *Flow, d *link, oif host.LinkName, rpFilter int) Result {
+	if rpFilter == 0 && (oif != d.Name || !d.sendRedirects) {
 		if d.acceptLocal {
 			return Result{}
 		}
@@ -124,15 +137,15 @@ func (t *Tables) validateSource(f *Flow, d *link, oif host.LinkName) Result {
 			return Result{}
 		}
 	}
-	return t.fullCheck(f, d, oif)
+	return t.fullCheck(f, d, oif, rpFilter)
 }
 
 // fullCheck is __fib_validate_source.
-func (t *Tables) fullCheck(f *Flow, d *link, oif host.LinkName) Result {
+func (t *Tables) fullCheck(f *Flow, d *link, oif host.LinkName, rpFilter int) Result {
 	q := t.reverse(f, d, oif)
 	res := t.lookup(&q)
 	refused := Result{}
-	if d.rpFilter != 0 {
+	if rpFilter != 0 {
 		refused.Err = ReversePath
 	}
 	switch {
@@ -144,7 +157,7 @@ func (t *Tables) fullCheck(f *Flow, d *link, oif host.LinkName) Result {
 		return Result{Err: MartianSource}
 	case usesDev(res.Route, d.Name) || res.Type == host.RouteLocal && d.Loopback:
 		return Result{}
-	case !d.hasAddr4 || d.rpFilter == 1:
+	case !d.hasAddr4 || rpFilter == 1:
 		return refused
 	}
 	return Result{}

@@ -15,6 +15,9 @@ func (t *Tables) Output(f *Flow, anySource bool) Result {
 		q.Src = netip.Addr{}
 		return t.Output(&q, anySource)
 	}
+	if res, unknown := t.unknownAddrs(f.Dst); unknown {
+		return res
+	}
 	if f.Dst.Is4() {
 		return t.output4(f, anySource)
 	}

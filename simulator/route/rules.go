@@ -28,7 +28,7 @@ func (t *Tables) lookup(f *Flow) Result {
 			i = gotoTarget(fam.rules, i, r.Goto)
 			continue
 		}
-		if res := t.act(fam, r, f); res.Err != again {
+		if res := t.act(fam, r, f); res.Err != again || res.Unknown != "" {
 			return res
 		}
 	}
@@ -44,7 +44,11 @@ func (t *Tables) act(fam *family, r *host.Rule, f *Flow) Result {
 	case host.ActionBlackhole:
 		return Result{Err: Invalid, Type: host.RouteBlackhole}
 	}
-	return fam.tables[r.Table].lookup(f, r.SuppressPrefixLength)
+	res := fam.tables[r.Table].lookup(f, r.SuppressPrefixLength)
+	if res.Err == again && res.Route == nil {
+		res.Unknown = fam.gaps.unlisted(r.Table)
+	}
+	return res
 }
 
 // gotoTarget yields the index before the first rule whose priority is at least
@@ -133,6 +137,9 @@ func rulesOf(s *host.State, fam packet.Family) (rules []host.Rule, custom bool) 
 	}
 	if fam == packet.IPv4 {
 		def = append(def, host.Rule{Priority: 32767, Family: fam, Action: host.ActionLookup, Table: host.TableDefault})
+	}
+	if len(rules) == 0 {
+		rules = missingRules(s, fam, def)
 	}
 	if len(rules) == 0 {
 		return def, false

@@ -8,7 +8,9 @@ import (
 // readSysctls combines a link's sysctls with those of "all" as the IN_DEV_
 // macros of include/linux/inetdevice.h do: OR for most, the maximum for
 // rp_filter, the link's own for forwarding.
-func (d *link) readSysctls(s map[string]string) {
+//
+// With unlisted, sysctls that are not in s are not known.
+func (d *link) readSysctls(s map[string]string, unlisted bool) {
 	get := func(key string, def int) int { return devSysctl(s, "ipv4", string(d.Name), key, def) }
 	all := func(key string, def int) int { return number(s["net.ipv4.conf.all."+key], def) }
 	or := func(key string, def int) bool { return get(key, def) != 0 || all(key, def) != 0 }
@@ -19,6 +21,11 @@ func (d *link) readSysctls(s map[string]string) {
 	d.forward6 = fwd6 != 0 || number(s["net.ipv6.conf."+sysctlName(string(d.Name))+".force_forwarding"], 0) != 0
 	d.rpFilter = max(get("rp_filter", 0), all("rp_filter", 0))
 	d.routeLocalnet = or("route_localnet", 0)
+	known := func(key string) bool {
+		return !unlisted || number(s["net.ipv4.conf.all."+key], -1) >= 0 && get(key, -1) >= 0
+	}
+	d.rpUnknown = !known("rp_filter") && d.rpFilter < 2
+	d.localnetUnknown = !known("route_localnet") && !d.routeLocalnet
 	d.acceptLocal = or("accept_local", 0)
 	d.srcValidMark = or("src_valid_mark", 0)
 	d.sendRedirects = or("send_redirects", 1)

@@ -15,6 +15,8 @@ type Tables struct {
 	owners map[netip.Addr]*link
 	lo     host.LinkName
 	vrfs   bool // there are VRFs
+	// noSysctls says why sysctls that are not listed are not known.
+	noSysctls string
 	// assumed4 and assumed6 say that forwarding is supposed, not known.
 	assumed4, assumed6 bool
 }
@@ -26,6 +28,7 @@ type family struct {
 	// customLocal says that somebody other than the kernel added local routes.
 	customLocal bool
 	tables      map[uint32]*table
+	gaps        gaps
 }
 
 // link is one link with the sysctls that routing reads, already combined with
@@ -39,13 +42,16 @@ type link struct {
 	srcValidMark           bool
 	sendRedirects          bool
 	bcForward, sharedMedia bool
-	hasAddr4, hasAddr6     bool
+	// rpUnknown and localnetUnknown say that the values are what is known at least.
+	rpUnknown, localnetUnknown bool
+	hasAddr4, hasAddr6         bool
 }
 
 // New compiles the routing data of a node. The state must not change afterwards.
 func New(s *host.State) *Tables {
 	t := &Tables{links: map[host.LinkName]*link{}, owners: map[netip.Addr]*link{}, lo: "lo",
 		assumed4: !knowsForwarding(s.Sysctls, "ipv4"), assumed6: !knowsForwarding(s.Sysctls, "ipv6")}
+	t.noSysctls = why(s, host.PartSysctls, 0)
 	for i := range s.Links {
 		t.addLink(s, &s.Links[i])
 	}
@@ -56,7 +62,7 @@ func New(s *host.State) *Tables {
 
 func (t *Tables) addLink(s *host.State, l *host.Link) {
 	d := &link{Link: l}
-	d.readSysctls(s.Sysctls)
+	d.readSysctls(s.Sysctls, t.noSysctls != "")
 	for _, a := range l.Addrs {
 		d.hasAddr4 = d.hasAddr4 || a.Prefix.Addr().Is4()
 		d.hasAddr6 = d.hasAddr6 || a.Prefix.Addr().Is6()
@@ -88,6 +94,11 @@ func (t *Tables) newFamily(s *host.State, fam packet.Family) family {
 			c.Opaque, r = "a gateway that is an address of the node", &c
 		}
 		f.add(r, fam)
+	}
+	if f.gaps = readGaps(s, fam, hasLocal); f.gaps.routes != "" {
+		for _, r := range connected(s.Links, fam) {
+			f.add(&r, fam)
+		}
 	}
 	if !hasLocal {
 		for _, r := range LocalRoutes(s.Links, fam) {
@@ -143,8 +154,10 @@ func (f *family) add(r *host.Route, fam packet.Family) {
 	tb.add(&c)
 }
 
-func (t *Tables) family(a netip.Addr) *family {
-	if a.Is4() {
+func (t *Tables) family(a netip.Addr) *family { return t.familyOf(packet.FamilyOf(a)) }
+
+func (t *Tables) familyOf(fam packet.Family) *family {
+	if fam == packet.IPv4 {
 		return &t.v4
 	}
 	return &t.v6

@@ -89,6 +89,8 @@ func (d *dialog) firstPacket() (trace.Verdict, string) {
 	switch {
 	case n == nil:
 		return trace.Deny, "no such host: " + string(r.From.Host)
+	case r.From.Unknown != "":
+		return trace.Unknown, r.From.Unknown
 	case !r.Dst.IsValid():
 		return trace.Deny, "no destination"
 	case !p.Src.IsValid() && r.From.Link != "":

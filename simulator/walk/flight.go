@@ -82,6 +82,7 @@ type flight struct {
 	dst    route.Result
 	hasDst bool
 	bound  host.LinkName // the link that the sending socket is bound to
+	doubt  string        // what it took for granted to get this far
 	depth  int           // answers to answers, tunnels in tunnels
 	silent bool          // no ICMP error about it
 	// answered says that IPVS translated the packet as an answer.
@@ -108,7 +109,7 @@ func (w *Walker) take(p *packet.Packet, depth int) *flight {
 		f.p.Inner = &inner
 	}
 	f.in, f.dst, f.hasDst, f.bound, f.depth, f.end = "", route.Result{}, false, "", depth, Outcome{}
-	f.silent, f.answered, f.cuts = false, false, f.cuts[:0]
+	f.silent, f.answered, f.cuts, f.doubt = false, false, f.cuts[:0], ""
 	c := &f.ctx
 	c.FrameDst = unset
 	c.Packet, c.In, c.Out, c.Ct, c.LastMark = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, eval.RuleRef{}
@@ -133,8 +134,13 @@ func (f *flight) on(n *node) {
 	}
 }
 
-// finish ends the flight.
+// finish ends the flight. A doubt leaves only that it is dropped, which it is also
+// if the doubt is founded.
 func (f *flight) finish(n *node, fate Fate, reason string) {
+	if f.doubt != "" && fate != Dropped && fate != Held && fate != Unknown {
+		fate, reason = Unknown, f.doubt
+		n.w.rec.Note("unknown: " + reason)
+	}
 	f.end.Fate, f.end.Reason, f.end.Node = fate, reason, n.state.Name
 	f.end.Packet, f.end.Ct, f.end.In = f.p, f.ctx.Ct, f.in
 }

@@ -11,6 +11,10 @@ import (
 // hook calls the functions of a hook; false says that the packet ended there.
 func (n *node) hook(h nf.Hook, f *flight) bool {
 	f.ctx.Hook = h
+	if why := n.plan(f.p.Family()).missing; why != "" {
+		f.unknown(n, why)
+		return false
+	}
 	steps := n.steps(h, f)
 	if r := n.w.rec; r.On() {
 		r.Add(trace.Step{Kind: trace.KindHook, Hook: h.String(), Text: h.String(), InIface: f.ctx.In.Name, OutIface: f.ctx.Out.Name,
@@ -110,9 +114,14 @@ func (n *node) verdict(h nf.Hook, res eval.Result, f *flight) bool {
 	case eval.Drop:
 		f.finish(n, Dropped, "")
 	case eval.Reject:
-		f.finish(n, Rejected, "")
+		if f.finish(n, Rejected, ""); f.doubt != "" {
+			return false
+		}
 	default:
 		f.finish(n, Unknown, "a rule that is not modelled")
+		if why := n.whyUnknown(res.Rule, f.p.Family()); why != "" {
+			n.w.assume(why)
+		}
 	}
 	f.end.Hook, f.end.Rule = h, res.Rule
 	if r := n.w.rec; r.On() {

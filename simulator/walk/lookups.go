@@ -12,7 +12,7 @@ import (
 
 // AddrType answers -m addrtype (see eval.Lookups).
 func (n *node) AddrType(a netip.Addr, dev eval.Iface) (rtn uint8, ok bool) {
-	return uint8(n.routes.AddrType(a, host.LinkName(dev.Name))), true
+	return uint8(n.routes.AddrType(a, host.LinkName(dev.Name))), n.routes.KnowsLocal(packet.FamilyOf(a))
 }
 
 // ReversePath answers -m rpfilter (rpfilter_mt of ipt_rpfilter.c and
@@ -93,7 +93,7 @@ func (n *node) Fib(q eval.FibQuery) (eval.FibAnswer, bool) {
 		a, other = other, a
 	}
 	if q.Fib.Result == nf.FibType {
-		return n.fibType(q, a), true
+		return n.fibType(q, a), n.routes.KnowsLocal(packet.FamilyOf(a))
 	}
 	return n.fibDev(q, a, other)
 }

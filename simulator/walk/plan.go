@@ -37,6 +37,8 @@ type step struct {
 type plan struct {
 	hooks  [nf.PostRouting + 1][]step
 	tracks bool
+	// missing says why the rules are not known; empty if they are.
+	missing string
 }
 
 var hooks = []nf.Hook{nf.PreRouting, nf.LocalIn, nf.Forward, nf.LocalOut, nf.PostRouting}

@@ -79,6 +79,7 @@ func (n *node) input(f *flight) {
 
 func (n *node) recordRoute(f *flight) {
 	n.noteHop(&f.dst, f.p.Dst)
+	n.noteSupposed(f.p.Family())
 	r := n.w.rec
 	if !r.On() {
 		return
@@ -156,7 +157,9 @@ func (n *node) forward(f *flight) {
 	if f.dst.Redirect {
 		n.redirect(f)
 	}
-	n.noteForwarding(f)
+	if f.doubt = n.routes.DoubtsForwarding(f.p.Family()); f.doubt == "" {
+		n.noteForwarding(f)
+	}
 	f.ctx.Out = n.iface(f.dst.Dev)
 	if !n.hook(nf.Forward, f) {
 		return

@@ -15,6 +15,8 @@ type End struct {
 	Addr netip.Addr
 	Host host.Name
 	Link host.LinkName
+	// Unknown says why it is not known where at Host the end is; empty if it is.
+	Unknown string
 }
 
 // Journey is the way of one packet through the fleet.
@@ -225,5 +227,5 @@ func (w *Walker) FindEnd(a netip.Addr) (End, bool) {
 			return End{Addr: a, Host: n.state.Name, Link: r.Dev}, true
 		}
 	}
-	return End{}, false
+	return w.entry(a)
 }

@@ -28,6 +28,10 @@ func (n *node) encapsulate(f *flight) bool {
 		outer.Dst, outer.Src = tunnelPeer(l.VXLAN, hop), l.VXLAN.Local
 		outer.Proto, outer.SrcPort, outer.DstPort = packet.ProtoUDP, tunnelPort(&f.p), l.VXLAN.Port
 		outer.PayloadLen = uint16(ipLen(&f.p) + 22) // VXLAN and Ethernet headers
+		if why := n.missing(host.PartNeighbours, 0); why != "" && !outer.Dst.IsValid() {
+			f.unknown(n, "the tunnel of "+string(l.Name)+" to "+hop.String()+": "+why)
+			return true
+		}
 		if !outer.Dst.IsValid() {
 			f.drop(n, 0, "no tunnel to "+hop.String()+" by "+string(l.Name))
 			return true
@@ -48,6 +52,7 @@ func (n *node) sendOuter(f *flight, l *host.Link, outer *packet.Packet) {
 	accepted, marked, answers := f.end.Accepted, f.end.Marked, f.end.Answers
 	a := n.w.take(outer, f.depth+1)
 	a.on(n)
+	a.doubt = f.doubt
 	if r := n.w.rec; r.On() {
 		r.Add(trace.Step{Kind: trace.KindEncap, Text: "into the tunnel of " + string(l.Name) + " to " + outer.Dst.String(), OutIface: string(l.Name)})
 	}

@@ -131,6 +131,7 @@ func newNode(w *Walker, s *host.State) *node {
 	}
 	n.plan4 = newPlan(n.eng, &s.Ruleset, packet.IPv4, n.ipvs.has(packet.IPv4))
 	n.plan6 = newPlan(n.eng, &s.Ruleset, packet.IPv6, n.ipvs.has(packet.IPv6))
+	n.plan4.missing, n.plan6.missing = n.missing(host.PartRules, packet.IPv4), n.missing(host.PartRules, packet.IPv6)
 	return n
 }
 
