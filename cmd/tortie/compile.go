@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"tortie/compiler/diag"
+	"tortie/compiler/intent"
 	"tortie/compiler/lower"
 
 	"github.com/spf13/cobra"
@@ -46,7 +43,7 @@ server would refuse objects of the cluster.`,
 	f.StringArrayVarP(&c.input.filenames, "filename", "f", nil, "file or folder of intents and of the cluster's objects, or - for standard input (repeatable)")
 	f.BoolVar(&c.input.lenient, "lenient", false, "unknown fields of the cluster's objects are warnings")
 	f.StringVarP(&c.output, "output", "o", "yaml", "yaml or json")
-	f.StringVar(&c.outputDir, "output-dir", "", "write one file per object into this folder")
+	f.StringVar(&c.outputDir, "output-dir", "", "write one file per object into this folder, and take away those that the same intents made before and make no more")
 	f.BoolVar(&c.explain, "explain", false, "say which line of intent became which rule, instead of the objects")
 	f.BoolVar(&c.lift, "reverse", false, "write the policies of the input as intents; what the language cannot say is raw, or stays as it is")
 	f.BoolVar(&c.hosts, "host-endpoints", false, "write host endpoints for nodes whose labels fit a party that has none")
@@ -70,7 +67,7 @@ func (c *compileFlags) run(cmd *cobra.Command) error {
 	l.findings.Sort()
 	l.writeFindings(cmd, cmd.ErrOrStderr(), 50)
 	if e := l.failure("nothing was compiled"); e != nil {
-		if onlyIntents(l.findings) {
+		if l.onlyIntents() {
 			e.code = exitFindings
 		}
 		return e
@@ -83,7 +80,7 @@ func (c *compileFlags) run(cmd *cobra.Command) error {
 	case c.explain:
 		return internal(l.compiled.Explain(cmd.OutOrStdout()))
 	case c.outputDir != "":
-		return c.writeDir(l.compiled)
+		return c.writeDir(cmd.ErrOrStderr(), l.compiled)
 	case c.output == "json":
 		return internal(l.compiled.WriteJSON(cmd.OutOrStdout()))
 	}
@@ -91,41 +88,25 @@ func (c *compileFlags) run(cmd *cobra.Command) error {
 }
 
 // onlyIntents says that all errors are about what intents say.
-func onlyIntents(l diag.List) bool {
-	return !slices.ContainsFunc(l, func(f diag.Finding) bool {
-		return f.Severity == diag.Error && !strings.HasPrefix(f.Code, "intent/")
+func (l *loaded) onlyIntents() bool {
+	return !slices.ContainsFunc(l.findings, func(f diag.Finding) bool {
+		return f.Severity == diag.Error && !strings.HasPrefix(f.Code, "intent/") && !l.inIntent(f.Span)
 	})
+}
+
+// inIntent says that a place is in an intent.
+func (l *loaded) inIntent(at diag.Span) bool {
+	for _, o := range l.snapshot.Others {
+		if s := o.Node.Span; intent.IsIntent(o.Node) && s.File == at.File && s.Start.Byte <= at.Start.Byte && at.Start.Byte < s.End.Byte {
+			return true
+		}
+	}
+	return false
 }
 
 func internal(err error) error {
 	if err != nil {
 		return &exitError{exitInternal, err.Error()}
-	}
-	return nil
-}
-
-// writeDir writes one file per object. Files that are there and are not written
-// again are left alone.
-func (c *compileFlags) writeDir(o *lower.Output) error {
-	if err := os.MkdirAll(c.outputDir, 0o755); err != nil {
-		return usageError("%v", err)
-	}
-	for _, f := range o.Files() {
-		var b bytes.Buffer
-		name := f.Name
-		if c.output == "json" {
-			data, err := f.JSON()
-			if err != nil {
-				return internal(err)
-			}
-			fmt.Fprintf(&b, "%s\n", data)
-			name = name[:len(name)-len(filepath.Ext(name))] + ".json"
-		} else {
-			f.YAML(&b)
-		}
-		if err := os.WriteFile(filepath.Join(c.outputDir, name), b.Bytes(), 0o644); err != nil {
-			return usageError("%v", err)
-		}
 	}
 	return nil
 }

@@ -82,9 +82,7 @@ func (in *inputFlags) refuse(l *loaded) {
 	if l.snapshot == nil {
 		return
 	}
-	found := check.Refused(l.snapshot, check.Options{Lenient: in.lenient, Stored: in.stored})
-	l.toIntents(found)
-	l.findings = append(l.findings, found...)
+	l.findings = append(l.findings, l.named(check.Refused(l.snapshot, check.Options{Lenient: in.lenient, Stored: in.stored}))...)
 }
 
 // readObjects reads -f into a snapshot; nil without -f.

@@ -33,13 +33,7 @@ func compileIntents(s *cluster.Snapshot, opt lower.Options) (*lower.Output, diag
 	if len(docs) == 0 {
 		return nil, nil
 	}
-	tiers := map[string]float64{}
-	for _, t := range s.Tiers {
-		if t.Object.Spec.Order != nil {
-			tiers[t.Object.Name] = *t.Object.Spec.Order
-		}
-	}
-	p, found := intent.Link(docs, intent.Options{Tiers: tiers, Today: clock().UTC().Format(time.DateOnly)})
+	p, found := intent.Link(docs, intent.Options{Tiers: lower.Tiers(s), Today: clock().UTC().Format(time.DateOnly)})
 	diags = append(diags, found...)
 	if diags.HasErrors() {
 		return &lower.Output{}, diags
@@ -85,8 +79,35 @@ func (l *loaded) addIntents(files []cluster.File, opt cluster.Options, first dia
 	}
 	l.compiled = out
 	l.texts[compiledName] = b.Bytes()
-	snapshot, found := cluster.Read(append(files, cluster.File{Name: compiledName, Data: b.Bytes()}), opt)
+	file := cluster.File{Name: compiledName, Data: b.Bytes()}
+	opt.Instead = compiledName
+	snapshot, found := cluster.Read(append(files, file), opt)
 	l.snapshot = snapshot
+	return l.named(found)
+}
+
+// named gives findings about compiled objects the places of the intents behind
+// them.
+func (l *loaded) named(found diag.List) diag.List {
+	if l.compiled == nil {
+		return found
+	}
+	var places *lower.Places
+	place := func(at *diag.Span) {
+		if at.File != compiledName {
+			return
+		}
+		if places == nil {
+			places = l.compiled.Places(compiledName, l.texts[compiledName])
+		}
+		*at = places.Intent(*at)
+	}
+	for i := range found {
+		place(&found[i].Span)
+		for k := range found[i].Related {
+			place(&found[i].Related[k].Span)
+		}
+	}
 	return found
 }
 
@@ -105,48 +126,4 @@ func (l *loaded) nameIntents(f *host.Fleet) {
 		span.Start.Col = 0
 		o.Intent = span.String()
 	}
-}
-
-// toIntents moves findings about compiled rules to the intents that they come
-// from.
-func (l *loaded) toIntents(list diag.List) {
-	if l.compiled == nil {
-		return
-	}
-	for i := range list {
-		f := &list[i]
-		if f.Span.File != compiledName {
-			continue
-		}
-		if span, ok := l.placeOf(f.Span); ok {
-			f.Related = append(f.Related, diag.Related{Span: f.Span, Message: "of what it is compiled to"})
-			f.Span = span
-		}
-	}
-}
-
-// placeOf finds the intent of the compiled rule that a place is in.
-func (l *loaded) placeOf(at diag.Span) (diag.Span, bool) {
-	in := func(src cluster.Source, namespace, name string) (diag.Span, bool) {
-		for _, direction := range []string{"ingress", "egress"} {
-			list := src.Node.Lookup("spec", direction)
-			for i := 0; list.Item(i) != nil; i++ {
-				if s := list.Item(i).Span; s.File == at.File && s.Start.Byte <= at.Start.Byte && at.Start.Byte <= s.End.Byte {
-					return l.compiled.RuleSpan(src.Kind, namespace, name, direction, i+1)
-				}
-			}
-		}
-		return diag.Span{}, false
-	}
-	for _, o := range l.snapshot.GlobalNetworkPolicies {
-		if span, ok := in(o.Source, "", o.Object.Name); ok {
-			return span, true
-		}
-	}
-	for _, o := range l.snapshot.NetworkPolicies {
-		if span, ok := in(o.Source, o.Object.Namespace, o.Object.Name); ok {
-			return span, true
-		}
-	}
-	return diag.Span{}, false
 }

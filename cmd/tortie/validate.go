@@ -53,7 +53,7 @@ func (v *validateFlags) run(cmd *cobra.Command) error {
 	if err := v.input.readObjects(cmd, l); err != nil {
 		return err
 	}
-	l.findings = append(l.findings, check.Run(l.snapshot, check.Options{ErrorsOnly: v.errorsOnly, Lenient: v.input.lenient})...)
+	l.findings = append(l.findings, l.named(check.Run(l.snapshot, check.Options{ErrorsOnly: v.errorsOnly, Lenient: v.input.lenient}))...)
 	if v.errorsOnly {
 		l.findings = onlyErrors(l.findings)
 	}

@@ -114,10 +114,25 @@ func (r *reader) restoreMeta(src Source, m metav1.Object) {
 // by file and line counts, but the projectcalico.org form before the stored
 // crd.projectcalico.org form of the same object; if they differ a finding says so.
 func settle[T any](r *reader, list []Object[T]) []Object[T] {
-	slices.SortStableFunc(list, compareObjects)
+	last := func(o Object[T]) int {
+		if r.opt.Instead != "" && o.Source.File == r.opt.Instead {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(list, func(a, b Object[T]) int {
+		if sameName(a, b) && last(a) != last(b) {
+			return last(a) - last(b)
+		}
+		return compareObjects(a, b)
+	})
 	out := list[:0]
 	for _, o := range list {
 		if n := len(out); n > 0 && sameName(out[n-1], o) {
+			if last(o) == 1 {
+				out[n-1] = o
+				continue
+			}
 			reportDuplicate(r, out[n-1], o)
 			r.snap.Replaced = append(r.snap.Replaced, Replaced{Source: out[n-1].Source, Object: out[n-1].Object})
 			out[n-1] = o

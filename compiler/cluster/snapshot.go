@@ -34,9 +34,13 @@ type File struct {
 // is applied; objects that carry a uid or resourceVersion, and raw
 // crd.projectcalico.org objects, which nothing defaults, are always taken as
 // stored.
+//
+// Instead names a file whose objects take the place of all others of their names
+// without a word.
 type Options struct {
 	Lenient bool
 	Stored  bool
+	Instead string
 }
 
 // Source is where an object came from. Its methods give places within it.

@@ -110,6 +110,17 @@ type PortTerm struct {
 	Type, Code       uint8
 }
 
+// Has reports whether a term names a port with a number and a name.
+func (t PortTerm) Has(proto packet.Proto, port uint16, name string) bool {
+	switch {
+	case t.Proto != proto || t.HasType:
+		return false
+	case t.Name != "":
+		return t.Name == name
+	}
+	return !t.HasPorts || t.First <= port && port <= t.Last
+}
+
 // Direction is which way connections go, seen from one end.
 type Direction uint8
 

@@ -33,10 +33,6 @@ func (l *linker) statement(d *Document, r *Rule) {
 
 func (l *linker) normal(s *Statement) {
 	if slices.ContainsFunc(s.To, func(a *Atom) bool { return a.Kind == Service }) {
-		if len(s.On) > 0 {
-			l.report("intent/service-ports", diag.Error, s.Rule.On[0].Span, "leave on out, or name the pods behind the service",
-				"a service brings its own ports")
-		}
 		if s.Rule.Section == Normal && !slices.ContainsFunc(s.From, (*Atom).Subject) {
 			l.report("intent/no-subject", diag.Error, s.Rule.From[0].Span, "name pods or hosts that connect to the service",
 				"to a service only pods and hosts can be allowed or denied")

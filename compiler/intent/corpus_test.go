@@ -33,7 +33,7 @@ func read(name, text string) (*Program, diag.List) {
 		}
 		diags = kept
 	}
-	p, found := Link(docs, Options{Tiers: map[string]float64{"given": 70}, Today: "2026-11-24"})
+	p, found := Link(docs, Options{Tiers: map[string]ClusterTier{"given": {Order: 70}}, Today: "2026-11-24"})
 	return p, append(diags, found...)
 }
 

@@ -30,12 +30,20 @@ type Program struct {
 	Raws       []RawRule
 }
 
-// TierUse is a tier that documents go to. Exists says that the cluster has it.
+// TierUse is a tier that documents go to. Exists says that the cluster has it and
+// that it is not made of intents.
 type TierUse struct {
 	Name   string
 	Order  float64
 	Exists bool
 	Span   diag.Span
+}
+
+// ClusterTier is a tier that the cluster has. Ours says that it is made of
+// intents, which may change it.
+type ClusterTier struct {
+	Order float64
+	Ours  bool
 }
 
 // Statement is a rule with its names resolved. On is nil for every packet.
@@ -44,6 +52,12 @@ type Statement struct {
 	Rule     *Rule
 	From, To []*Atom
 	On       []PortTerm
+}
+
+// OpensHosts reports whether a statement lets connections in where they arrive, for
+// hosts as for other ends: what nodePorts closes, it does not close for these.
+func (s *Statement) OpensHosts() bool {
+	return s.Rule.Section == Normal && !s.Rule.Deny && s.Rule.At != Out
 }
 
 // Protected is a party that is closed but for what is allowed.
@@ -68,10 +82,10 @@ type RawRule struct {
 }
 
 // Options say what a program is linked against. Tiers are those that the cluster
-// has, with their orders. Today ("2026-11-24") is what until is held against;
+// has. Today ("2026-11-24") is what until is held against;
 // empty holds nothing against it.
 type Options struct {
-	Tiers map[string]float64
+	Tiers map[string]ClusterTier
 	Today string
 }
 
@@ -112,14 +126,8 @@ func (l *linker) tiers() {
 		d.Tier.Name = name
 		u := byName[name]
 		if u == nil {
-			order, exists := l.opt.Tiers[name]
-			if !exists {
-				order = NewTierOrder
-			}
-			if name == DefaultTier {
-				order, exists = defaultTierOrder, true
-			}
-			u = &TierUse{Name: name, Order: order, Exists: exists, Span: d.Tier.Span}
+			u = l.tier(name)
+			u.Span = d.Tier.Span
 			byName[name] = u
 		}
 		if d.Tier.Order == nil {
@@ -142,6 +150,18 @@ func (l *linker) tiers() {
 	slices.SortFunc(l.program.Tiers, func(a, b TierUse) int {
 		return cmp.Or(cmp.Compare(a.Order, b.Order), strings.Compare(a.Name, b.Name))
 	})
+}
+
+// tier is a tier before any document gives it an order.
+func (l *linker) tier(name string) *TierUse {
+	have, exists := l.opt.Tiers[name]
+	switch {
+	case name == DefaultTier:
+		return &TierUse{Name: name, Order: defaultTierOrder, Exists: true}
+	case !exists:
+		return &TierUse{Name: name, Order: NewTierOrder}
+	}
+	return &TierUse{Name: name, Order: have.Order, Exists: !have.Ours}
 }
 
 func (l *linker) sortDocs() {

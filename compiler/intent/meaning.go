@@ -20,11 +20,13 @@ type World struct {
 	FailsafeIn, FailsafeOut []PortTerm
 }
 
-// Backend is what a service leads to.
+// Backend is what a port of a service leads to. Port is the one behind; ServicePort
+// and Name are those by which clients know it.
 type Backend struct {
-	Addr  netip.Addr
-	Proto packet.Proto
-	Port  uint16
+	Addr              netip.Addr
+	Proto             packet.Proto
+	Port, ServicePort uint16
+	Name              string
 }
 
 // End is a pod, or a host with an endpoint of its own. Open says whether the end
@@ -205,7 +207,7 @@ func (j *judge) guard(section Section, host *End, applies func(*Statement) bool)
 			}
 			guarded = true
 			own := slices.ContainsFunc(j.w.Cluster, func(n netip.Prefix) bool { return n.Contains(j.c.Src) })
-			trusted = trusted || own || j.peer(j.c.Src, g.Trust)
+			trusted = trusted || own || j.peer(j.c.Src, g.Trust) || section == NodePorts && j.opened(host)
 		}
 		if trusted && section == Forward {
 			return Verdict{true, "trusted"}, section
@@ -215,6 +217,14 @@ func (j *judge) guard(section Section, host *End, applies func(*Statement) bool)
 		}
 	}
 	return Verdict{true, ""}, 0
+}
+
+// opened reports whether the connection is for a host itself and a statement
+// allows it there.
+func (j *judge) opened(host *End) bool {
+	return slices.Contains(host.Addrs, j.c.Dst) && slices.ContainsFunc(j.p.Statements, func(s Statement) bool {
+		return s.OpensHosts() && !s.Doc.Stage && j.ends(host, s.To) && j.peer(j.c.Src, s.From) && j.on(&s)
+	})
 }
 
 // tier finds the first statement of a tier that applies: document by document,
@@ -270,7 +280,7 @@ func (j *judge) concerns(s *Statement, e *End, dir Direction) bool {
 	}
 	for _, a := range to {
 		if a.Kind == Service {
-			if j.ends(e, s.From) && j.behind(a) {
+			if j.ends(e, s.From) && j.behind(a, s.On) {
 				return true
 			}
 		} else if j.ends(e, s.From) && j.peer(j.c.Dst, []*Atom{a}) && j.on(s) {
@@ -280,9 +290,13 @@ func (j *judge) concerns(s *Statement, e *End, dir Direction) bool {
 	return false
 }
 
-// behind reports whether the connection goes to an address and port of a service.
-func (j *judge) behind(a *Atom) bool {
-	return slices.Contains(j.w.Services[a.Party.Service], Backend{j.c.Dst, j.c.Proto, j.c.DstPort})
+// behind reports whether the connection goes to an address and port behind a
+// service, by one of those of its ports that a statement names.
+func (j *judge) behind(a *Atom, on []PortTerm) bool {
+	return slices.ContainsFunc(j.w.Services[a.Party.Service], func(b Backend) bool {
+		return b.Addr == j.c.Dst && b.Proto == j.c.Proto && b.Port == j.c.DstPort &&
+			(len(on) == 0 || slices.ContainsFunc(on, func(t PortTerm) bool { return t.Has(b.Proto, b.ServicePort, b.Name) }))
+	})
 }
 
 // ends reports whether an end is one of those that atoms select.

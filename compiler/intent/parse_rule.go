@@ -144,15 +144,22 @@ func (p *parser) raws(n *yamlpos.Node) {
 					p.errorf("intent/bad-direction", v.Span, "write in or out", "spec.raw: a rule has one direction")
 				}
 			},
-			"rule": func(v *yamlpos.Node) { r.Rule = v },
+			"rule": func(v *yamlpos.Node) {
+				if r.Rule = v; v.Kind != yamlpos.Map {
+					p.wrongType(v, "spec.raw.rule", "a rule of Calico's")
+					r.Rule = nil
+				}
+			},
 		})
 		for _, key := range []string{"party", "direction", "rule"} {
-			if ok && item.Get(key) == nil {
+			if n := item.Get(key); ok && (n == nil || n.Kind == yamlpos.Null) {
 				p.errorf("intent/missing-field", item.Span, "write {party: …, direction: in, rule: {action: …}}", "spec.raw: no %s", key)
 				return
 			}
 		}
-		p.doc.Raw = append(p.doc.Raw, r)
+		if ok && r.Rule != nil {
+			p.doc.Raw = append(p.doc.Raw, r)
+		}
 	})
 }
 

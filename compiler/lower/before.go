@@ -59,14 +59,15 @@ func (u *unit) tierOf(a *intent.Atom) string {
 // addBefore adds the tier before this one, unless the cluster has it.
 func (u *unit) addBefore() {
 	name := beforePrefix + u.tier.Name
-	_, exists := u.facts.tiers[name]
+	have, exists := u.facts.tiers[name]
+	exists = exists && !have.Ours
 	switch {
 	case exists && !u.facts.open[name]:
 		u.diags.Add(diag.Finding{Code: "intent/tier-before", Severity: diag.Error, Span: u.early[0].Party.Span,
 			Message: "the cluster's tier " + name + " denies what its policies do not decide; ends that are not protected need it to pass",
 			Hint:    "give the tier defaultAction: Pass, or rename it"})
 	case !exists && !slices.ContainsFunc(u.out.Tiers, func(t Tier) bool { return t.Name == name }):
-		u.out.Tiers = append(u.out.Tiers, Tier{Name: name, Order: u.orderBefore(), Pass: true})
+		u.out.Tiers = append(u.out.Tiers, Tier{Name: name, Order: u.orderBefore(), Pass: true, Span: u.early[0].Party.Span})
 	}
 }
 
@@ -78,8 +79,10 @@ func (u *unit) orderBefore() float64 {
 			last = max(last, order)
 		}
 	}
-	for _, order := range u.facts.tiers {
-		behind(order)
+	for name, t := range u.facts.tiers {
+		if name != beforePrefix+u.tier.Name {
+			behind(t.Order)
+		}
 	}
 	for _, t := range u.program.Tiers {
 		behind(t.Order)

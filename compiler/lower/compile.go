@@ -17,10 +17,10 @@ type Options struct {
 
 // Compile turns a program into objects. The snapshot may be nil.
 func Compile(p *intent.Program, s *cluster.Snapshot, opt Options) (*Output, diag.List) {
-	c := &compiler{program: p, options: opt, facts: factsOf(s), out: &Output{}, names: map[string]*intent.Atom{}, sets: map[string]bool{}}
+	c := &compiler{program: p, options: opt, facts: factsOf(s), out: &Output{}, names: map[string]*intent.Atom{}, sets: map[string]bool{}, effective: map[*intent.Statement]bool{}}
 	for _, t := range p.Tiers {
 		if !t.Exists {
-			c.out.Tiers = append(c.out.Tiers, Tier{Name: t.Name, Order: t.Order})
+			c.out.Tiers = append(c.out.Tiers, Tier{Name: t.Name, Order: t.Order, Span: t.Span})
 		}
 	}
 	for _, stage := range []bool{false, true} {
@@ -28,6 +28,9 @@ func Compile(p *intent.Program, s *cluster.Snapshot, opt Options) (*Output, diag
 			u := &unit{compiler: c, tier: t, later: p.Tiers[i:], stage: stage}
 			u.compile()
 		}
+	}
+	for _, d := range p.Docs {
+		c.out.Intents = append(c.out.Intents, d.Name)
 	}
 	c.cluster()
 	c.out.sort()
@@ -46,6 +49,8 @@ type compiler struct {
 	diags   diag.List
 	names   map[string]*intent.Atom
 	sets    map[string]bool
+	// effective are the allows that rules were made of.
+	effective map[*intent.Statement]bool
 }
 
 // unit is the policies of one tier, enforced or staged.
@@ -160,6 +165,7 @@ func (u *unit) statement(s *intent.Statement, rank int) {
 				continue
 			}
 			pt := u.part(s.Doc, rank, a)
+			u.effective[s] = true
 			rules := u.rules(s, a, peers, directions[dir])
 			if s.Rule.Deny {
 				pt.deny[dir] = appendNew(pt.deny[dir], rules...)

@@ -9,9 +9,12 @@ import (
 
 	"tortie/compiler/calico"
 	"tortie/compiler/cluster"
+	"tortie/compiler/diag"
 	"tortie/compiler/intent"
 	"tortie/compiler/selector"
 	"tortie/dataplane/packet"
+
+	corev1 "k8s.io/api/core/v1"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
@@ -26,14 +29,15 @@ type facts struct {
 	// open are the tiers that pass what none of their policies decides.
 	open map[string]bool
 	// foreign are the tiers in which somebody else has policies that are enforced.
-	foreign map[string]bool
-	// tiers are the orders of the cluster's tiers.
-	tiers    map[string]float64
+	foreign  map[string]bool
+	tiers    map[string]intent.ClusterTier
 	heps     []hep
 	pods     []pod
 	nodes    []node
-	services map[string]bool
+	services map[string]*corev1.Service
 	dns      []dnsService
+	// taken are the places of objects that are not made of intents, by kind and name.
+	taken map[string]diag.Span
 	// members are the pods of the parties asked for so far.
 	members map[*intent.Atom][]*pod
 	// failsafe are the ports of hosts that stay open: in, out.
@@ -45,6 +49,7 @@ type hep struct {
 	name, node string
 	labels     selector.Map
 	expected   []string
+	ours       bool
 	// open says that its profiles let everything pass that no policy decides.
 	open  bool
 	ports []calico.EndpointPort
@@ -77,16 +82,15 @@ var defaultFailsafe = [2][]v3.ProtoPort{
 // factsOf reads from a snapshot what the compiler has to know of a cluster. A
 // snapshot that holds nothing of a cluster is as good as none.
 func factsOf(s *cluster.Snapshot) facts {
-	f := facts{open: map[string]bool{}, foreign: map[string]bool{}, tiers: map[string]float64{}, failsafe: defaultFailsafe, services: map[string]bool{}, members: map[*intent.Atom][]*pod{}}
+	f := facts{open: map[string]bool{}, foreign: map[string]bool{}, failsafe: defaultFailsafe,
+		services: map[string]*corev1.Service{}, taken: map[string]diag.Span{}, members: map[*intent.Atom][]*pod{}}
 	if s == nil {
 		return f
 	}
+	f.tiers = Tiers(s)
 	for _, o := range s.Tiers {
-		f.open[o.Object.Name] = o.Object.Spec.DefaultAction != nil && *o.Object.Spec.DefaultAction == v3.Pass
-		f.tiers[o.Object.Name] = math.Inf(1)
-		if o.Object.Spec.Order != nil {
-			f.tiers[o.Object.Name] = *o.Object.Spec.Order
-		}
+		pass := o.Object.Spec.DefaultAction != nil && *o.Object.Spec.DefaultAction == v3.Pass
+		f.open[o.Object.Name] = pass && !ours(o.Object.Labels) // those of intents are written as these need them
 	}
 	model, _ := s.Model()
 	f.known = len(model.Nodes)+len(model.Endpoints)+len(model.HostEndpoints)+len(s.IPPools) > 0
@@ -100,7 +104,7 @@ func factsOf(s *cluster.Snapshot) facts {
 	f.addEndpoints(s, model)
 	f.addDNS(s)
 	for _, o := range s.Services {
-		f.services[o.Object.Namespace+"/"+o.Object.Name] = true
+		f.services[o.Object.Namespace+"/"+o.Object.Name] = o.Object
 	}
 	f.addFailsafe(s)
 	slices.SortFunc(f.nets, func(a, b netip.Prefix) int {
@@ -112,18 +116,30 @@ func factsOf(s *cluster.Snapshot) facts {
 	return f
 }
 
-func (f *facts) addForeign(s *cluster.Snapshot) {
-	add := func(labels map[string]string, tier string) {
-		if labels[managedBy] != "tortie" {
-			f.foreign[tier] = true
+// Tiers are the tiers of a cluster as programs are linked against them.
+func Tiers(s *cluster.Snapshot) map[string]intent.ClusterTier {
+	out := map[string]intent.ClusterTier{}
+	for _, o := range s.Tiers {
+		t := intent.ClusterTier{Order: math.Inf(1), Ours: ours(o.Object.Labels)}
+		if o.Object.Spec.Order != nil {
+			t.Order = *o.Object.Spec.Order
 		}
+		out[o.Object.Name] = t
 	}
+	return out
+}
+
+// ours reports whether an object is made of intents.
+func ours(labels map[string]string) bool { return labels[managedBy] == "tortie" }
+
+func (f *facts) addForeign(s *cluster.Snapshot) {
 	for _, o := range s.GlobalNetworkPolicies {
-		add(o.Object.Labels, o.Object.Spec.Tier)
+		f.foreign[o.Object.Spec.Tier] = f.foreign[o.Object.Spec.Tier] || !ours(o.Object.Labels)
 	}
 	for _, o := range s.NetworkPolicies {
-		add(o.Object.Labels, o.Object.Spec.Tier)
+		f.foreign[o.Object.Spec.Tier] = f.foreign[o.Object.Spec.Tier] || !ours(o.Object.Labels)
 	}
+	f.addTaken(s)
 }
 
 func (f *facts) addFailsafe(s *cluster.Snapshot) {
@@ -160,7 +176,7 @@ func (f *facts) addNodes(m *cluster.Model) {
 		f.nodes = append(f.nodes, one)
 	}
 	for _, h := range m.HostEndpoints {
-		one := hep{name: h.Value.Name, node: h.Value.Node, labels: h.Value.Labels, ports: h.Value.Ports,
+		one := hep{name: h.Value.Name, node: h.Value.Node, labels: h.Value.Labels, ours: ours(h.Value.Labels), ports: h.Value.Ports,
 			open: slices.Contains(h.Value.Profiles, calico.DefaultAllowProfile)}
 		for _, a := range h.Value.ExpectedIPs {
 			one.expected = append(one.expected, a.String())

@@ -35,6 +35,28 @@ func (c *compiler) cluster() {
 	}
 	c.expected()
 	c.protections()
+	c.withoutEffect()
+	c.namesTaken()
+}
+
+// withoutEffect reports what is allowed where nothing closes.
+func (c *compiler) withoutEffect() {
+	for i := range c.program.Statements {
+		s := &c.program.Statements[i]
+		if s.Rule.Section != intent.Normal || s.Rule.Deny || c.effective[s] {
+			continue
+		}
+		var open []string
+		for dir, subjects := range [2][]*intent.Atom{s.To, s.From} {
+			for _, a := range subjects {
+				if a.Subject() && (s.Rule.At == 0 || s.Rule.At == directions[dir]) && !slices.Contains(open, a.Party.Name) {
+					open = append(open, a.Party.Name)
+				}
+			}
+		}
+		c.warn("intent/no-effect", s.Rule.Span, "protect "+open[0]+", or leave the statement out",
+			"no intent closes %s, so this allows what is allowed anyway", strings.Join(open, " or "))
+	}
 }
 
 // atoms are all atoms in use, in the order of their use.
@@ -71,9 +93,9 @@ func (c *compiler) selects(a *intent.Atom) {
 	case !f.known:
 	case a.Kind == intent.Pods && len(f.pods) > 0 && len(f.podsOf(a)) == 0:
 		c.warn("intent/selects-nothing", a.Party.Span, "check labels, namespaces and service accounts", "party %s selects no pod of the cluster", a.Party.Name)
-	case a.Kind == intent.Service && len(f.services) > 0 && !f.services[a.Party.Service]:
+	case a.Kind == intent.Service && len(f.services) > 0 && f.services[a.Party.Service] == nil:
 		c.warn("intent/no-service", a.Party.Span, "check its namespace and name", "the cluster has no service %s", a.Party.Service)
-	case a.Kind == intent.Hosts && len(f.hepsOf(a)) == 0:
+	case a.Kind == intent.Hosts && !slices.ContainsFunc(f.hepsOf(a), func(h hep) bool { return !h.ours || !c.options.HostEndpoints }):
 		c.noHostEndpoints(a)
 	}
 }
@@ -93,7 +115,7 @@ func (c *compiler) noHostEndpoints(a *intent.Atom) {
 	if c.options.HostEndpoints {
 		for _, n := range c.facts.nodes {
 			if slices.Contains(names, n.name) {
-				c.hostEndpoint(n)
+				c.hostEndpoint(n, a.Party.Span)
 			}
 		}
 		return
@@ -102,12 +124,12 @@ func (c *compiler) noHostEndpoints(a *intent.Atom) {
 		a.Party.Name, strings.Join(names, ", "))
 }
 
-func (c *compiler) hostEndpoint(n node) {
+func (c *compiler) hostEndpoint(n node, at diag.Span) {
 	name := n.name + "-host"
 	if slices.ContainsFunc(c.out.HostEndpoints, func(h HostEndpoint) bool { return h.Name == name }) {
 		return
 	}
-	c.out.HostEndpoints = append(c.out.HostEndpoints, HostEndpoint{Name: name, Node: n.name, Labels: n.labels, ExpectedIPs: n.addrs})
+	c.out.HostEndpoints = append(c.out.HostEndpoints, HostEndpoint{Name: name, Node: n.name, Labels: n.labels, ExpectedIPs: n.addrs, Span: at})
 }
 
 // expected warns of fast paths to hosts that rules cannot tell by address.

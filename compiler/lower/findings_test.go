@@ -12,6 +12,11 @@ import (
 
 const findingsCluster = `
 apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: i1-taken, namespace: shop}
+spec: {selector: app == 'nobody', order: 7}
+---
+apiVersion: projectcalico.org/v3
 kind: Node
 metadata: {name: n1}
 spec: {bgp: {ipv4Address: 192.0.2.1/24}}
@@ -86,8 +91,19 @@ func TestCompile_FindingsFromTheCluster(t *testing.T) {
 			"6:5 intent/selects-nothing: party x selects no pod of the cluster"},
 		"no such port": {[]string{"  parties:\n" + web + "  protect: [{party: web, direction: in}]\n  allow:\n  - {from: any, to: web, on: tcp/metrics}"},
 			"9:5 intent/no-such-port: nobody in to has a port called \"metrics\" (tcp)"},
-		"no such service": {[]string{"  parties:\n" + web + "    s: {service: shop/x}\n  protect: [{party: web, direction: in}]\n  allow: [{from: web, to: s}]"},
-			"7:5 intent/no-service: the cluster has no service shop/x"},
+		"no such service": {[]string{"  parties:\n" + web + "    s: {service: shop/x}\n  protect: [{party: web, direction: out}]\n  allow: [{from: web, to: s}]"},
+			"7:5 intent/no-service: the cluster has no service shop/x\n8:13 intent/no-dns: web may call others and cannot ask for their names: no statement lets it reach DNS"},
+		"closed by nobody": {[]string{"  parties:\n" + web + db + "  allow: [{from: web, to: db}]"},
+			"8:11 intent/no-effect: no intent closes db or web, so this allows what is allowed anyway"},
+		"closed at the other end": {[]string{"  parties:\n" + web + db + "  protect: [{party: db, direction: in}]\n  allow: [{from: web, to: db, at: from}]"},
+			"9:11 intent/no-effect: no intent closes web, so this allows what is allowed anyway"},
+		"somebody else's policy": {[]string{"  parties:\n" + db + "  protect: [{party: db, direction: in}]", "  parties:\n    taken: {namespace: shop, pods: app == 'web'}\n  protect: [{party: taken, direction: in}]"},
+			"14:5 intent/name-taken: the input has a NetworkPolicy shop/i1-taken that is not made of intents, and this would take its place"},
+		"all ports of a service": {[]string{"  parties:\n" + web + "    dns: {service: kube-system/kube-dns}\n  protect: [{party: web, direction: out}]\n  allow: [{from: web, to: dns, on: udp/53}]"}, ""},
+		"a port that the service lacks": {[]string{"  parties:\n" + web + "    dns: {service: kube-system/kube-dns}\n  protect: [{party: web, direction: out}]\n  allow: [{from: web, to: dns, on: [udp/53, tcp/53]}]"},
+			"9:11 intent/no-such-port: service kube-system/kube-dns has no port tcp/53"},
+		"ports of a service that is not there": {[]string{"  parties:\n" + web + "    s: {service: shop/x}\n  protect: [{party: web, direction: out}]\n  allow: [{from: web, to: s, on: tcp/80}]"},
+			"7:5 intent/no-service: the cluster has no service shop/x\n8:13 intent/no-dns: web may call others and cannot ask for their names: no statement lets it reach DNS\n9:34 intent/service-ports: service shop/x is not in the input, so nobody knows which ports are behind these"},
 		"locked out": {[]string{"  parties:\n    edge: {hosts: role == 'edge'}\n  protect: [{party: edge, direction: in}]"},
 			"7:13 intent/lock-out: protecting edge cuts what no failsafe port and no statement leaves open to its hosts: the kubelet: logs, exec and metrics (tcp/10250)"},
 		"no expected addresses": {[]string{"  parties:\n    edge: {hosts: role == 'edge'}\n    o: {nets: [203.0.113.0/24]}\n  fastPath:\n  - {from: o, to: edge, on: udp/7}"},

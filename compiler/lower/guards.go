@@ -172,6 +172,9 @@ func guardSuffix(s intent.Section) string {
 // its section, the policy of the statements takes it at its end.
 func (u *unit) guardEnd(a *intent.Atom, s intent.Section, alone bool) {
 	rules := u.trusted(a, s)
+	if s == intent.NodePorts {
+		rules = append(rules, u.opened(a)...)
+	}
 	var g *intent.Guarded
 	for _, x := range u.guarded(s) {
 		if g == nil && slices.Contains(x.Hosts, a) {
@@ -237,6 +240,34 @@ func (u *unit) trusted(a *intent.Atom, s intent.Section) []Rule {
 		u.diags.Add(diag.Finding{Code: "intent/no-cluster", Severity: diag.Error, Span: at,
 			Hint:    "give the cluster's objects with -f, or name the pods' and nodes' networks under trust",
 			Message: "without the cluster's networks this would cut pods and nodes off from each other"})
+	}
+	return out
+}
+
+// opened are the rules that let through what statements allow hosts themselves to
+// receive; their own policy judges it.
+func (u *unit) opened(a *intent.Atom) []Rule {
+	var out []Rule
+	for i := range u.program.Statements {
+		s := &u.program.Statements[i]
+		if !s.OpensHosts() || s.Doc.Stage && !u.stage {
+			continue
+		}
+		for _, to := range s.To {
+			if to.Kind != intent.Hosts || intent.Disjoint(a, to) {
+				continue
+			}
+			u.effective[s] = true
+			for _, r := range u.rules(s, to, s.From, intent.In) {
+				if r.Action != "Allow" { // a log of its own would come twice
+					continue
+				}
+				ports := r.Destination.Ports
+				r.Destination = u.own(to)
+				r.Action, r.Destination.Ports, r.Why = "Pass", ports, "for the host itself, which judges it: "+r.Why
+				out = appendNew(out, r)
+			}
+		}
 	}
 	return out
 }

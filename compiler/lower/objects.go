@@ -26,6 +26,8 @@ type Output struct {
 	Sets          []NetworkSet
 	HostEndpoints []HostEndpoint
 	Policies      []Policy
+	// Intents are the names of the documents.
+	Intents []string
 }
 
 // Tier is a tier that the cluster does not have yet.
@@ -34,13 +36,16 @@ type Tier struct {
 	Order float64
 	// Pass hands on what no policy of the tier decides.
 	Pass bool
+	Span diag.Span
 }
 
 // NetworkSet is a GlobalNetworkSet; its label netsLabel has its name as value.
 type NetworkSet struct {
 	Name string
 	Nets []string
-	Span diag.Span
+	// Intent is the document that the set is part of; "" for the cluster's own.
+	Intent string
+	Span   diag.Span
 }
 
 // HostEndpoint is one that the cluster lacks: for the interface with the node's
@@ -49,6 +54,7 @@ type HostEndpoint struct {
 	Name, Node  string
 	Labels      map[string]string
 	ExpectedIPs []string
+	Span        diag.Span
 }
 
 // Policy is a policy of any of the four kinds: namespaced if Namespace is set,
@@ -112,6 +118,7 @@ type Entity struct {
 // Labels and annotations of the objects.
 const (
 	managedBy  = "app.kubernetes.io/managed-by"
+	partOf     = "app.kubernetes.io/part-of"
 	netsLabel  = "tortie.dev/nets"
 	intentNote = "tortie.dev/intent"
 )

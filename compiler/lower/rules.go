@@ -94,8 +94,13 @@ func (u *unit) rules(s *intent.Statement, at *intent.Atom, peers []*intent.Atom,
 	ns := policyNamespace(at)
 	var out []Rule
 	for _, peer := range peers {
-		for _, m := range matches(s.On) {
-			for _, e := range u.entities(peer, ns, m.family) {
+		on, part := u.servicePorts(s, peer)
+		for _, m := range on {
+			ends := u.entities(peer, ns, m.family)
+			if part {
+				ends = []Entity{u.behind(peer, ns)}
+			}
+			for _, e := range ends {
 				r := u.rule(s, m)
 				if dir == intent.In {
 					r.Source = e
@@ -211,7 +216,7 @@ func ofFamily(nets []netip.Prefix, f packet.Family) []string {
 // set makes the network set of an atom, once.
 func (u *unit) set(a *intent.Atom) Entity {
 	name := a.Doc.Name + "-" + a.Party.Name
-	u.addSet(NetworkSet{Name: name, Nets: append(ofFamily(a.Party.Nets, packet.IPv4), ofFamily(a.Party.Nets, packet.IPv6)...), Span: a.Party.Span})
+	u.addSet(NetworkSet{Name: name, Intent: a.Doc.Name, Nets: append(ofFamily(a.Party.Nets, packet.IPv4), ofFamily(a.Party.Nets, packet.IPv6)...), Span: a.Party.Span})
 	return setEntity(name)
 }
 

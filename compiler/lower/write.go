@@ -117,7 +117,11 @@ func (t Tier) tree() tree {
 }
 
 func (s NetworkSet) tree() tree {
-	return object("GlobalNetworkSet", "", s.Name, map[string]string{netsLabel: s.Name}, map[string]string{intentNote: place(s.Span)},
+	labels := map[string]string{netsLabel: s.Name}
+	if s.Intent != "" {
+		labels[partOf] = s.Intent
+	}
+	return object("GlobalNetworkSet", "", s.Name, labels, map[string]string{intentNote: place(s.Span)},
 		tree{{"nets", s.Nets}})
 }
 
@@ -153,7 +157,7 @@ func (p *Policy) tree() tree {
 	if p.Doc.Owner != "" {
 		notes["tortie.dev/owner"] = p.Doc.Owner
 	}
-	return object(p.Kind(), p.Namespace, p.Name, nil, notes, spec)
+	return object(p.Kind(), p.Namespace, p.Name, map[string]string{partOf: p.Doc.Name}, notes, spec)
 }
 
 func ruleTrees(rules []Rule) []any {
@@ -172,7 +176,7 @@ func (r Rule) tree() tree {
 		}
 	}
 	if r.Raw != nil {
-		return append(rawTree(r.Raw), field{"metadata", tree{{"annotations", notes}}})
+		return rawTree(r.Raw, notes)
 	}
 	t := tree{{"action", r.Action}}
 	if n, err := strconv.Atoi(r.Protocol); err == nil {
