@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"tortie/compiler/diag"
 	"tortie/dataplane/nf"
@@ -37,7 +39,7 @@ func (c *cutter) line(l line) bool {
 	switch {
 	case w != whatNone:
 		c.begin(w, l)
-	case strings.HasPrefix(trimmed, "#"):
+	case strings.HasPrefix(trimmed, "#"), rePrompt.MatchString(trimmed):
 		c.heading = strings.ToLower(trimmed)
 	case c.continues(l):
 		c.add(l)
@@ -248,10 +250,19 @@ func merge(in []section) []section {
 	return out
 }
 
+// rePrompt finds the command that a shell shows before its output: "$ ip addr",
+// "root@node1:~# nft list ruleset".
+var rePrompt = regexp.MustCompile(`^(\S*@\S*\s?)?\S*[$#%>]\s*(sudo\s+)?(/\S*/)?(ip6?tables\S*|ip|nft|ipset|sysctl|bridge|ipvsadm|uname|cat|kubectl|docker)\s`)
+
+// quote is the text of a line, cut, and with escapes where it does not print.
 func quote(s string) string {
 	const most = 80
+	more := ""
 	if s = strings.TrimSpace(s); len(s) > most {
-		s = s[:most] + "…"
+		s, more = strings.ToValidUTF8(s[:most], "?"), "…"
 	}
-	return "\"" + s + "\""
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) && r != '\t' }) {
+		return strconv.Quote(s) + more
+	}
+	return "\"" + s + more + "\""
 }

@@ -19,6 +19,7 @@ package dump
 import (
 	"io/fs"
 	"path"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -104,6 +105,7 @@ func ForMode(m Mode) func(name string) bool {
 func ReadFiles(files []File, name host.Name) (*host.State, diag.List) {
 	r := reader{state: &host.State{Name: name, Sysctls: map[string]string{}}}
 	for _, f := range files {
+		f.Text = strings.TrimPrefix(f.Text, "\ufeff")
 		sections := split(f, &r.findings)
 		if len(sections) == 0 {
 			r.noteForeign(f)
@@ -130,9 +132,31 @@ type reader struct {
 	tableNames []string
 }
 
+// otherOutputs are what is captured by mistake, with the command to run instead.
+var otherOutputs = []struct {
+	is         *regexp.Regexp
+	what, hint string
+}{
+	{regexp.MustCompile(`(?m)^Chain \S+ \((policy|\d+ references)`), "the output of iptables -L", "run iptables-save (or ip6tables-save) instead"},
+	{regexp.MustCompile(`(?m)^-(P|N) \S+`), "the output of iptables -S", "run iptables-save (or ip6tables-save) instead"},
+	{regexp.MustCompile(`(?m)^lo\s+(UNKNOWN|UP|DOWN)\s`), "the output of ip -br", "run ip -d addr instead"},
+	{regexp.MustCompile(`(?m)^Kernel IP routing table`), "the output of route or netstat -r", "run ip route show table all instead"},
+	{regexp.MustCompile(`(?m)^\S+: flags=\d+<`), "the output of ifconfig", "run ip -d addr instead"},
+	{regexp.MustCompile(`^\x1f`), "gzip", "unpack it with gunzip"},
+}
+
 func (r *reader) noteForeign(f File) {
 	if strings.Trim(f.Text, "[]{}, \t\r\n") == "" {
 		return
+	}
+	for _, o := range otherOutputs {
+		if o.is.MatchString(f.Text) {
+			r.findings.Add(diag.Finding{
+				Code: "dump/not-a-capture", Severity: diag.Error, Span: diag.Span{File: f.Name},
+				Message: "the file holds " + o.what + ", which does not say all that a packet meets", Hint: o.hint,
+			})
+			return
+		}
 	}
 	r.findings.Add(diag.Finding{
 		Code: "dump/not-a-capture", Severity: diag.Note, Span: diag.Span{File: f.Name},

@@ -153,6 +153,29 @@ func TestReadFiles_Sysctls(t *testing.T) {
 	}
 }
 
+// A byte order mark, ends of lines as on Windows and the prompts of a shell change
+// nothing.
+func TestReadFiles_AsPasted(t *testing.T) {
+	want := readText(t, ipAddr+ipRoutes+sysctlText)
+	text := "$ ip -d addr\n" + ipAddr + "root@node1:~# ip route show table all\n" + ipRoutes + "[root@node1 ~]# sysctl -a\n" + sysctlText
+	got := readText(t, "\ufeff"+strings.ReplaceAll(text, "\n", "\r\n"))
+	if d := cmp.Diff(want, got, compare); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestQuote_CutsAndEscapes(t *testing.T) {
+	for in, want := range map[string]string{
+		"a b":                    `"a b"`,
+		"a\x1b[31m\x00":          `"a\x1b[31m\x00"`,
+		strings.Repeat("é", 100): `"` + strings.Repeat("é", 40) + `…"`,
+	} {
+		if got := quote(in); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+}
+
 // One file with everything says the same as a file for each capture.
 func TestReadFiles_ConcatenatedIsTheSame(t *testing.T) {
 	parts := []string{ipAddr, "# ip -4 rule\n" + ipRules, "# routes\n\n" + ipRoutes, neighbourText, sysctlText}
@@ -177,6 +200,10 @@ func TestReadFiles_Findings(t *testing.T) {
 		"no capture":               {[]File{{"README", "Some words.\ndefault via 1.2.3.4 dev eth0\n"}}, "dump/not-a-capture", diag.Note, "README"},
 		"stray line":               {[]File{{"a", sysctlText + "what is this\n"}}, "dump/unknown-line", diag.Error, "a:4:1"},
 		"stray error output":       {[]File{{"a", sysctlText + "sysctl: permission denied\n"}}, "dump/tool-message", diag.Warning, "a:4:1"},
+		"iptables -L":              {[]File{{"a", "Chain INPUT (policy ACCEPT)\ntarget     prot opt source               destination\n"}}, "dump/not-a-capture", diag.Error, "a"},
+		"iptables -S":              {[]File{{"a", "-P INPUT ACCEPT\n-A INPUT -j DROP\n"}}, "dump/not-a-capture", diag.Error, "a"},
+		"ip -br":                   {[]File{{"a", "lo               UNKNOWN        127.0.0.1/8 ::1/128 \n"}}, "dump/not-a-capture", diag.Error, "a"},
+		"gzip":                     {[]File{{"a", "\x1f\x8b\x08\x00"}}, "dump/not-a-capture", diag.Error, "a"},
 		"bad address":              {[]File{{"a", strings.Replace(ipAddr, "172.31.0.1/24", "172.31.0.300/24", 1)}}, "dump/line", diag.Error, "a:8:10"},
 		"bad table":                {[]File{{"a", ipRoutes + "10.0.0.0/8 dev eth0 table 5x\n"}}, "dump/line", diag.Error, "a:11:27"},
 		"unknown selector":         {[]File{{"a", "5:\tfrom all uidrange 1-2 lookup 5\n"}}, "dump/line", diag.Warning, "a:1:13"},

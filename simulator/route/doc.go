@@ -20,7 +20,8 @@
 //
 // Missing sysctls have the kernel's defaults, but forwarding: when the sysctls do
 // not speak of it in a family at all, it is supposed to be on, which callers
-// learn from AssumesForwarding and should say. Missing policy routing rules are
-// the three (IPv6: two) default ones; a missing table local is derived from the
-// links' addresses.
+// learn from AssumesForwarding and should say, or doubt (DoubtsForwarding). Missing
+// policy routing rules are the three (IPv6: two) default ones; a missing table
+// local is derived from the links' addresses. Where the state says that parts of
+// it are not known (host.Missing), what depends on them is Result.Unknown.
 package route
