@@ -6,9 +6,10 @@ GO ?= go
 export TORTIE_REQUIRE_KERNEL ?= 0
 N ?= 20000
 ORACLE_N ?= 60000
+FLEET_N ?= 5000
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test lint difftest oracle reverse fuzz bench golden
+.PHONY: help build demo test lint difftest oracle fleet reverse fuzz bench golden
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +35,9 @@ difftest: ## N random rule sets and packets, walk against kernel (root)
 
 oracle: ## ORACLE_N random connections, walk against a plain reading of the documentation
 	TORTIE_ORACLE_N=$(ORACLE_N) $(GO) test ./cmd/tortie -run TestOracle -v -timeout 6h
+
+fleet: ## FLEET_N connections in random clusters of network namespaces, walk against kernel (root)
+	TORTIE_REQUIRE_KERNEL=1 TORTIE_FLEET_N=$(FLEET_N) $(GO) test ./cmd/tortie -run TestFleet -v -timeout 6h
 
 reverse: ## ORACLE_N random connections, before and after lifting their policies to intents
 	TORTIE_REVERSE_N=$(ORACLE_N) $(GO) test ./cmd/tortie -run TestReverse -v -timeout 6h

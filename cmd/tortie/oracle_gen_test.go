@@ -15,6 +15,9 @@ type oracleGen struct {
 	v6     bool        // the cluster is dual stack
 	family int         // of the networks of the rule that is being written
 	pods   [][3]string // namespace, addresses
+	// kernel says that the cluster is to be built in the kernel, which has VXLAN but
+	// no IP-in-IP, with more of Felix's configuration.
+	kernel bool
 }
 
 // oracleCluster returns the documents of a random cluster.
@@ -67,8 +70,15 @@ func (g *oracleGen) base() {
 		g.add("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot, namespace: %s, labels: {kind: bot}}\n", name)
 	}
 	mode := g.oneOf("", "", "  vxlanMode: Always\n", "  ipipMode: Always\n", "  vxlanMode: CrossSubnet\n", "  ipipMode: CrossSubnet\n")
+	if g.kernel {
+		mode = g.oneOf("", "  vxlanMode: Always\n", "  vxlanMode: CrossSubnet\n")
+	}
 	if g.v6 {
-		g.add("apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: pool6}\nspec:\n  cidr: fd00:65::/48\n  natOutgoing: %v\n", g.chance(50))
+		mode6 := ""
+		if g.kernel {
+			mode6 = g.oneOf("", "  vxlanMode: Always\n", "  vxlanMode: CrossSubnet\n")
+		}
+		g.add("apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: pool6}\nspec:\n  cidr: fd00:65::/48\n  natOutgoing: %v\n%s", g.chance(50), mode6)
 	}
 	g.add("apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: pool}\nspec:\n  cidr: 10.65.0.0/16\n  natOutgoing: %v\n%s", g.chance(50), mode)
 	if g.chance(50) {
@@ -99,6 +109,9 @@ func (g *oracleGen) config() {
 	if g.chance(20) {
 		s += "  natOutgoingExclusions: IPPoolsAndHostIPs\n"
 	}
+	if g.kernel {
+		s += g.kernelConfig()
+	}
 	g.docs = append(g.docs, s)
 }
 
@@ -108,7 +121,11 @@ func (g *oracleGen) node(i int) {
 		v6 = fmt.Sprintf(", ipv6Address: 'fd00:56::1%d/64'", i)
 		g.add("apiVersion: crd.projectcalico.org/v1\nkind: BlockAffinity\nmetadata: {name: n%d-v6}\nspec: {state: confirmed, node: n%d, cidr: 'fd00:65:0:%d::/122', deleted: \"false\"}\n", i, i, i)
 	}
-	g.add("apiVersion: projectcalico.org/v3\nkind: Node\nmetadata: {name: n%d}\nspec:\n  bgp: {ipv4Address: 192.168.%d.1%d/24, ipv4IPIPTunnelAddr: 10.65.%d.1%s}\n  ipv4VXLANTunnelAddr: 10.65.%d.1\n", i, 56+i/3, i, i, v6, i)
+	vxlan6 := ""
+	if g.v6 && g.kernel {
+		vxlan6 = fmt.Sprintf("  ipv6VXLANTunnelAddr: 'fd00:65:0:%d::1'\n", i)
+	}
+	g.add("apiVersion: projectcalico.org/v3\nkind: Node\nmetadata: {name: n%d}\nspec:\n  bgp: {ipv4Address: 192.168.%d.1%d/24, ipv4IPIPTunnelAddr: 10.65.%d.1%s}\n  ipv4VXLANTunnelAddr: 10.65.%d.1\n%s", i, 56+i/3, i, i, v6, i, vxlan6)
 	g.add("apiVersion: crd.projectcalico.org/v1\nkind: BlockAffinity\nmetadata: {name: n%d-10-65-%d-0-26}\nspec: {state: confirmed, node: n%d, cidr: 10.65.%d.0/26, deleted: \"false\"}\n", i, i, i, i)
 	for p := range 1 + g.IntN(3) {
 		g.pod(i, p+2)

@@ -8,6 +8,7 @@ import (
 	"tortie/compiler/felix"
 	"tortie/compiler/kubeproxy"
 	"tortie/compiler/resolve"
+	"tortie/compiler/routing"
 	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
 )
@@ -27,7 +28,7 @@ const ipvsLink host.LinkName = "kube-ipvs0"
 // before makes what Felix finds on a node: its network, and in IPVS mode what
 // kube-proxy adds to it, because Felix looks for kube-ipvs0.
 func (l *Linker) before(name host.Name) (host.State, *kubeproxy.Result, error) {
-	state, ok := l.routing.Node(string(name))
+	state, ok := l.routing.Node(string(name), l.tunnels(name))
 	if !ok {
 		return state, nil, fmt.Errorf("no node %q in the input", name)
 	}
@@ -40,6 +41,12 @@ func (l *Linker) before(name host.Name) (host.State, *kubeproxy.Result, error) {
 	}
 	addIPVS(&state, &proxy)
 	return state, &proxy, nil
+}
+
+// tunnels says which tunnels Felix has on a node.
+func (l *Linker) tunnels(name host.Name) routing.Tunnels {
+	s := l.index.Settings(string(name), l.nodeOptions(&host.State{}))
+	return routing.Tunnels{VXLAN: s.VXLAN, VXLANv6: s.VXLANv6 && s.IPv6, IPIP: s.IPIP, VXLANPort: s.VXLANPort, VNI: s.VXLANVNI}
 }
 
 // nodeOptions are Felix's circumstances on a node.

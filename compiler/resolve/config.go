@@ -272,6 +272,7 @@ var params = map[string]param{
 	"ipv6vxlantunneladdr":                addr(func(s *Settings) *netip.Addr { return &s.VXLANTunnelAddr6 }, packet.IPv6),
 	"vxlanenabled":                       optionalBool(func(s *Settings) **bool { return &s.VXLANConfigured }),
 	"vxlanport":                          port(func(s *Settings) *uint16 { return &s.VXLANPort }),
+	"vxlanvni":                           integer(func(s *Settings) *uint32 { return &s.VXLANVNI }, 0, 1<<24-1),
 	"allowvxlanpacketsfromworkloads":     flag(func(s *Settings) *bool { return &s.AllowVXLANFromWorkloads }),
 	"allowipippacketsfromworkloads":      flag(func(s *Settings) *bool { return &s.AllowIPIPFromWorkloads }),
 	"wireguardenabled":                   flag(func(s *Settings) *bool { return &s.Wireguard }),

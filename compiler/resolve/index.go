@@ -102,6 +102,14 @@ func (x *Index) Node(name string, opt NodeOptions) (*View, diag.List) {
 	return n.view, n.findings
 }
 
+// Settings returns Felix's settings on one node; its interfaces decide none of
+// them.
+func (x *Index) Settings(name string, opt NodeOptions) Settings {
+	n := &nodeResolver{index: x, name: name, scanner: &scanner{}, view: &View{Hostname: name}}
+	n.settings(opt)
+	return n.view.Settings
+}
+
 // nodeResolver gathers one node's view.
 type nodeResolver struct {
 	index    *Index

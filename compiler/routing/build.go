@@ -3,6 +3,7 @@ package routing
 import (
 	"net/netip"
 	"sort"
+	"strings"
 
 	"tortie/compiler/calico"
 	"tortie/dataplane/host"
@@ -13,6 +14,7 @@ import (
 type builder struct {
 	cluster *Cluster
 	node    *node
+	on      Tunnels
 	state   host.State
 	// underlay is the link that leads to the other nodes.
 	underlay host.LinkName
@@ -102,36 +104,6 @@ func (b *builder) defaultRoutes() {
 	}
 }
 
-// tunnels adds vxlan.calico and tunl0 where a pool wants them and the node has a
-// tunnel address.
-func (b *builder) tunnels() {
-	for _, p := range b.cluster.pools {
-		switch {
-		case p.encap == encapVXLAN && b.node.vxlan4.IsValid() && b.state.FindLink("vxlan.calico") == nil:
-			b.link(host.Link{
-				Name: "vxlan.calico", Kind: "vxlan", MTU: 1450,
-				Addrs: []host.Addr{{Prefix: full(b.node.vxlan4)}},
-				VXLAN: &host.VXLAN{VNI: 4096, Port: 4789, Local: b.node.v4.Addr(), FDB: b.vxlanPeers()},
-			})
-		case p.encap == encapIPIP && b.node.ipip.IsValid() && b.state.FindLink("tunl0") == nil:
-			b.link(host.Link{
-				Name: "tunl0", Kind: "ipip", MTU: 1480,
-				Addrs: []host.Addr{{Prefix: full(b.node.ipip)}}, TunnelLocal: b.node.v4.Addr(),
-			})
-		}
-	}
-}
-
-func (b *builder) vxlanPeers() []host.VXLANPeer {
-	var out []host.VXLANPeer
-	for _, n := range b.cluster.nodes {
-		if n.name != b.node.name && n.vxlan4.IsValid() && n.v4.IsValid() {
-			out = append(out, host.VXLANPeer{Via: n.vxlan4, Remote: n.v4.Addr()})
-		}
-	}
-	return out
-}
-
 // workloads adds a link and routes for each local endpoint, and the blackholes
 // of the blocks that live here.
 func (b *builder) workloads() {
@@ -183,24 +155,6 @@ func (b *builder) remoteBlocks() {
 			Hops: []host.NextHop{hop}, Protocol: "bird",
 		})
 	}
-}
-
-func (b *builder) hopTo(peer *node, a netip.Addr) (host.NextHop, bool) {
-	if packet.FamilyOf(a) == packet.IPv6 {
-		return host.NextHop{Via: peer.v6.Addr(), Dev: b.underlay}, peer.v6.IsValid()
-	}
-	plain := host.NextHop{Via: peer.v4.Addr(), Dev: b.underlay}
-	p := b.cluster.poolFor(a)
-	if p == nil || p.crossSubnet && b.node.v4.IsValid() && b.node.v4.Masked().Contains(peer.v4.Addr()) {
-		return plain, peer.v4.IsValid()
-	}
-	switch {
-	case p.encap == encapVXLAN && b.state.FindLink("vxlan.calico") != nil && peer.vxlan4.IsValid():
-		return host.NextHop{Via: peer.vxlan4, Dev: "vxlan.calico", OnLink: true}, true
-	case p.encap == encapIPIP && b.state.FindLink("tunl0") != nil:
-		return host.NextHop{Via: peer.v4.Addr(), Dev: "tunl0", OnLink: true}, peer.v4.IsValid()
-	}
-	return plain, peer.v4.IsValid()
 }
 
 // localTable adds what the kernel itself keeps for every address.
@@ -265,10 +219,7 @@ func (b *builder) sysctls() {
 	set("net.ipv4.conf.default.forwarding", "1")
 	set("net.ipv6.conf.all.forwarding", "1")
 	for _, l := range b.state.Links {
-		dev := "net.ipv4.conf." + string(l.Name)
-		if l.Name == "vxlan.calico" {
-			dev = "net.ipv4.conf.vxlan/calico"
-		}
+		dev := "net.ipv4.conf." + strings.ReplaceAll(string(l.Name), ".", "/")
 		set(dev+".forwarding", "1")
 		set(dev+".rp_filter", "0")
 		if b.isWorkload(l.Name) {

@@ -9,7 +9,10 @@
 package routing
 
 import (
+	"cmp"
+	"crypto/sha1"
 	"maps"
+	"net"
 	"net/netip"
 	"sort"
 
@@ -55,6 +58,33 @@ type node struct {
 	name         string
 	v4, v6       netip.Prefix
 	vxlan4, ipip netip.Addr
+	vxlan6       netip.Addr
+	// mac4 and mac6 are the hardware addresses of its VXLAN devices.
+	mac4, mac6 string
+}
+
+// own is the node's address of a family.
+func (n *node) own(f packet.Family) netip.Prefix {
+	if f == packet.IPv6 {
+		return n.v6
+	}
+	return n.v4
+}
+
+// vtep is the address and the hardware address of the node's VXLAN device of a
+// family.
+func (n *node) vtep(f packet.Family) (netip.Addr, string) {
+	if f == packet.IPv6 {
+		return n.vxlan6, n.mac6
+	}
+	return n.vxlan4, n.mac4
+}
+
+// Tunnels is what Felix's configuration of a node says of tunnels.
+type Tunnels struct {
+	VXLAN, VXLANv6, IPIP bool
+	VXLANPort            uint16
+	VNI                  uint32
 }
 
 // block is a block of addresses that lives on a node.
@@ -95,7 +125,16 @@ func nodeOf(n *calico.Node) node {
 		}
 	}
 	out.vxlan4, _ = netip.ParseAddr(n.Spec.IPv4VXLANTunnelAddr)
+	out.vxlan6, _ = netip.ParseAddr(n.Spec.IPv6VXLANTunnelAddr)
+	out.mac4 = cmp.Or(n.Spec.VXLANTunnelMACAddr, vtepMAC(n.Name))
+	out.mac6 = cmp.Or(n.Spec.VXLANTunnelMACAddrV6, vtepMAC(n.Name+"-v6"))
 	return out
+}
+
+// vtepMAC is the hardware address that Felix makes of a name for a VXLAN device.
+func vtepMAC(name string) string {
+	sum := sha1.Sum([]byte(name))
+	return net.HardwareAddr(append([]byte{'f'}, sum[:5]...)).String()
 }
 
 // ownPrefix reads an address with or without a prefix length; bits is taken
@@ -135,12 +174,12 @@ const Underlay host.LinkName = "eth0"
 
 // Node returns a node's state without rules, and false when the cluster has no
 // such node.
-func (c *Cluster) Node(name string) (host.State, bool) {
+func (c *Cluster) Node(name string, t Tunnels) (host.State, bool) {
 	n := c.find(name)
 	if n == nil {
 		return host.State{}, false
 	}
-	b := builder{cluster: c, node: n, state: host.State{Name: host.Name(name), Sysctls: map[string]string{}}}
+	b := builder{cluster: c, node: n, on: t, state: host.State{Name: host.Name(name), Sysctls: map[string]string{}}}
 	b.baseLinks()
 	b.tunnels()
 	b.workloads()

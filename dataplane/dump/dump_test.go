@@ -93,7 +93,7 @@ func TestReadFiles_Links(t *testing.T) {
 			}},
 		{Index: 6, Name: "vxlan.calico", Kind: "vxlan", Up: true, NoCarrier: true, MTU: 1450, MAC: "66:f9:37:c3:7e:94",
 			VXLAN: &host.VXLAN{VNI: 4096, Port: 4789, Local: ip("172.31.0.1"),
-				FDB: []host.VXLANPeer{{Via: ip("10.65.1.0"), Remote: ip("172.31.0.2")}}}},
+				FDB: []host.VXLANPeer{{Via: ip("10.65.1.0"), Remote: ip("172.31.0.2"), MAC: "66:00:00:00:00:02"}}}},
 		{Index: 7, Name: "tunl0", Kind: "ipip", MTU: 1480, TunnelLocal: ip("172.31.0.1"),
 			Addrs: []host.Addr{{Prefix: pfx("10.0.0.1/32"), Peer: pfx("10.0.0.2/32"), Scope: host.ScopeLink}}},
 	}

@@ -63,7 +63,7 @@ func (n *neighbours) peers(links []host.Link) {
 				continue
 			}
 			if remote, ok := n.remotes[e.dev][e.mac]; ok {
-				links[i].VXLAN.FDB = append(links[i].VXLAN.FDB, host.VXLANPeer{Via: e.addr, Remote: remote})
+				links[i].VXLAN.FDB = append(links[i].VXLAN.FDB, host.VXLANPeer{Via: e.addr, Remote: remote, MAC: e.mac})
 			}
 		}
 	}

@@ -71,8 +71,12 @@ type VXLAN struct {
 	FDB []VXLANPeer `json:",omitempty"`
 }
 
-// VXLANPeer says that packets to next hop Via go to the node at Remote.
-type VXLANPeer struct{ Via, Remote netip.Addr }
+// VXLANPeer says that packets to next hop Via go to the node at Remote, whose
+// device has the hardware address MAC.
+type VXLANPeer struct {
+	Via, Remote netip.Addr
+	MAC         string `json:",omitempty"`
+}
 
 // Addr is one address of a link.
 type Addr struct {

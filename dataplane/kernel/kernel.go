@@ -3,8 +3,9 @@
 //
 // In: a netns.NS and a host.State. Out: the same state in the kernel, or an
 // error that says what the kernel refused. Links that the namespace already has
-// are kept and only get addresses; for a missing one a veth without a partner
-// stands in, because rules and routes only need its name. Iptables tables and IP
+// are kept and only get addresses; a missing VXLAN device is made, behind the link
+// that has its local address; for any other a veth without a partner stands in,
+// because rules and routes only need its name. Iptables tables and IP
 // sets go through the restore tools, for which the codecs write the text. Nftables
 // go by netlink, each table in nft's own expressions (google/nftables), so that
 // nft lists what it would list had it loaded the text; what netlink cannot say
@@ -83,7 +84,11 @@ func (p programmer) links(links []host.Link) error {
 
 func (p programmer) link(l host.Link) error {
 	link, err := p.h.LinkByName(string(l.Name))
-	if err != nil {
+	switch {
+	case err == nil:
+	case l.VXLAN != nil:
+		link, err = p.vxlan(l)
+	default:
 		link, err = p.standIn(l)
 	}
 	if err != nil {
@@ -98,6 +103,9 @@ func (p programmer) link(l host.Link) error {
 		if err := p.address(link, a); err != nil {
 			return fmt.Errorf("address %s: %w", a.Prefix, err)
 		}
+	}
+	if l.VXLAN != nil {
+		return p.vxlanPeers(link, l.VXLAN)
 	}
 	return nil
 }

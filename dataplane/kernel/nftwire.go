@@ -54,6 +54,9 @@ func commentData(kind uint8, s string) []byte { return userdata(kind, append([]b
 // maxComment is the longest comment that nft takes.
 const maxComment = 128
 
+// maxRefusal is what the kernel needs at most to keep one refusal.
+const maxRefusal = 1024
+
 // sendNFT sends the requests as one transaction: either all of them are done, or
 // none is.
 func sendNFT(ns *netns.NS, list []nftMessage) error {
@@ -66,6 +69,9 @@ func sendNFT(ns *netns.NS, list []nftMessage) error {
 		batch := nftBatch(list)
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 2*len(batch)+1<<16); err != nil {
 			return fmt.Errorf("nf_tables: room for %d bytes: %w", len(batch), err)
+		}
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, len(list)*maxRefusal+1<<16); err != nil {
+			return fmt.Errorf("nf_tables: room for %d refusals: %w", len(list), err)
 		}
 		if err := unix.Sendto(fd, batch, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 			return fmt.Errorf("send to nf_tables: %w", err)

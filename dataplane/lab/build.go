@@ -19,7 +19,10 @@ type Lab struct {
 	spaces  []*netns.NS
 	servers servers
 	ports   int // of bridges so far
-	room    int // of connection tables, 0 is the kernel's own
+	// macs are the hardware addresses behind links, and of the nodes' own links to
+	// their segment.
+	macs, own map[host.Port]string
+	room      int // of connection tables, 0 is the kernel's own
 }
 
 // Outside is an address that no node and no pod of the fleet has, and the link
@@ -29,12 +32,10 @@ type Outside struct {
 	At   host.Port
 }
 
-// gatewayMAC is the hardware address of nodes towards their pods.
-const gatewayMAC = "ee:ee:ee:ee:ee:ee"
-
 // Build makes the namespaces and programs them. Close gives them up.
 func Build(f *host.Fleet, outside []Outside) (*Lab, error) {
-	l := &Lab{fleet: f, hosts: map[host.Name]*netns.NS{}, behind: map[host.Port]*netns.NS{}}
+	l := &Lab{fleet: f, hosts: map[host.Name]*netns.NS{}, behind: map[host.Port]*netns.NS{},
+		macs: map[host.Port]string{}, own: map[host.Port]string{}}
 	if err := l.build(outside); err != nil {
 		l.Close()
 		return nil, err
@@ -73,15 +74,41 @@ func (l *Lab) build(outside []Outside) error {
 			return fmt.Errorf("%s: %w", l.fleet.Hosts[i].Name, err)
 		}
 	}
-	return l.routesOutside(outside)
+	if err := l.routesOutside(outside); err != nil {
+		return err
+	}
+	return l.neighbours(outside)
+}
+
+// quiet are the sysctls of a namespace without which its kernel says things that
+// nobody asked for (reports of IPv6 groups, solicitations of routers, SYN-ACKs
+// once more), or does not always say what it should (ICMP errors).
+var quiet = map[string]string{
+	"net.ipv4.icmp_ratelimit": "0", "net.ipv4.icmp_ratemask": "0", "net.ipv4.icmp_msgs_per_sec": "1000000", "net.ipv4.icmp_msgs_burst": "1000000",
+	"net.ipv6.icmp.ratelimit":                                 "0",
+	"net.ipv4.tcp_synack_retries":                             "0",
+	"net.ipv6.conf.default.addr_gen_mode":                     "1",
+	"net.ipv6.conf.default.accept_ra":                         "0",
+	"net.ipv6.conf.default.router_solicitations":              "0",
+	"net.ipv6.conf.default.dad_transmits":                     "0",
+	"net.ipv6.conf.default.force_mld_version":                 "1",
+	"net.ipv6.conf.default.mldv1_unsolicited_report_interval": "100000000",
+	"net.ipv6.conf.default.mldv2_unsolicited_report_interval": "100000000",
 }
 
 func (l *Lab) space() (*netns.NS, error) {
 	ns, err := netns.New()
-	if err == nil {
-		l.spaces = append(l.spaces, ns)
+	if err != nil {
+		return nil, err
 	}
-	return ns, err
+	l.spaces = append(l.spaces, ns)
+	return ns, kernel.Sysctls(ns, quiet)
+}
+
+// mac is the hardware address of a new link.
+func (l *Lab) mac() string {
+	l.ports++
+	return fmt.Sprintf("02:00:00:00:%02x:%02x", l.ports>>8, l.ports&0xff)
 }
 
 // segment makes a bridge, and on it the nodes' links and one outside.
@@ -97,42 +124,27 @@ func (l *Lab) segment(s *host.Segment) error {
 	if err := ip(sw, "link add br0 type bridge", "link set br0 up"); err != nil {
 		return err
 	}
-	if err := l.plug(sw, out, "eth0"); err != nil {
+	mac, err := l.plug(sw, out, "eth0")
+	if err != nil {
 		return err
 	}
 	for _, m := range s.Members {
-		l.behind[m] = out
-		if err := l.plug(sw, l.hosts[m.Host], string(m.Link)); err != nil {
+		l.behind[m], l.macs[m] = out, mac
+		if l.own[m], err = l.plug(sw, l.hosts[m.Host], string(m.Link)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Lab) plug(sw, ns *netns.NS, iface string) error {
-	l.ports++
+// plug joins a namespace to a bridge and returns its hardware address there.
+func (l *Lab) plug(sw, ns *netns.NS, iface string) (string, error) {
+	mac := l.mac()
 	port := fmt.Sprintf("p%d", l.ports)
-	if err := netns.Join(netns.End{NS: sw, Name: port}, netns.End{NS: ns, Name: iface}); err != nil {
-		return err
+	if err := netns.Join(netns.End{NS: sw, Name: port}, netns.End{NS: ns, Name: iface, MAC: mac}); err != nil {
+		return "", err
 	}
-	return ip(sw, "link set "+port+" master br0")
-}
-
-// outside gives the namespace at a link an address, and makes it when it is the
-// first.
-func (l *Lab) outside(o Outside) error {
-	ns := l.behind[o.At]
-	if ns == nil {
-		var err error
-		if ns, err = l.space(); err != nil {
-			return err
-		}
-		if err := netns.Join(netns.End{NS: l.hosts[o.At.Host], Name: string(o.At.Link)}, netns.End{NS: ns, Name: "eth0"}); err != nil {
-			return err
-		}
-		l.behind[o.At] = ns
-	}
-	return ip(ns, "addr replace "+o.Addr.String()+"/32 dev eth0")
+	return mac, ip(sw, "link set "+port+" master br0")
 }
 
 // host wires a node's pods and programs the node.
@@ -155,90 +167,6 @@ func (l *Lab) host(s *host.State) error {
 	return kernel.Sysctls(ns, quick)
 }
 
-// pod makes the namespace behind a link as the CNI plugin does: a /32 address and
-// a gateway that the node answers for.
-func (l *Lab) pod(ns *netns.NS, e *host.Endpoint) error {
-	pod, err := l.space()
-	if err != nil {
-		return err
-	}
-	l.behind[host.Port{Host: e.Host, Link: e.Link}] = pod
-	if err := netns.Join(netns.End{NS: ns, Name: string(e.Link), MAC: gatewayMAC}, netns.End{NS: pod, Name: "eth0"}); err != nil {
-		return err
-	}
-	for _, a := range e.Addrs {
-		if a.Is4() {
-			if err := ip(pod, "addr add "+a.String()+"/32 dev eth0"); err != nil {
-				return err
-			}
-		}
-	}
-	return ip(pod, "route add 169.254.1.1 dev eth0 scope link", "route add default via 169.254.1.1",
-		"neigh add 169.254.1.1 lladdr "+gatewayMAC+" dev eth0")
-}
-
-// routesOutside gives every outside its ways: to the nodes on its network, by
-// them to their pods and to the other outsides.
-func (l *Lab) routesOutside(outside []Outside) error {
-	for port, ns := range l.behind {
-		s := l.fleet.FindHost(port.Host)
-		link := s.FindLink(port.Link)
-		if l.isPod(port) || link == nil {
-			continue
-		}
-		own := firstIPv4(link)
-		if !own.IsValid() {
-			continue
-		}
-		routes := []string{"route replace " + own.String() + " dev eth0"}
-		for _, r := range s.Routes {
-			if r.Type == host.RouteBlackhole && r.Dst.Addr().Is4() {
-				routes = append(routes, fmt.Sprintf("route replace %s via %s", r.Dst, own))
-			}
-		}
-		for _, o := range outside {
-			if o.At.Host == port.Host && l.behind[o.At] != ns {
-				routes = append(routes, fmt.Sprintf("route replace %s via %s", o.Addr, own))
-			}
-		}
-		if err := l.gateways(ns, s, port.Link); err != nil {
-			return err
-		}
-		if err := ip(ns, routes...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// gateways gives an outside the addresses that a node's routes lead to there and
-// that no node has.
-func (l *Lab) gateways(ns *netns.NS, s *host.State, link host.LinkName) error {
-	for _, r := range s.Routes {
-		for _, hop := range r.Hops {
-			if hop.Dev == link && hop.Via.Is4() && !l.ownedByNode(hop.Via) {
-				if err := ip(ns, "addr replace "+hop.Via.String()+"/32 dev eth0"); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func (l *Lab) ownedByNode(a netip.Addr) bool {
-	for i := range l.fleet.Hosts {
-		for _, link := range l.fleet.Hosts[i].Links {
-			for _, have := range link.Addrs {
-				if have.Prefix.Addr() == a {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 func (l *Lab) isPod(p host.Port) bool {
 	for i := range l.fleet.Endpoints {
 		if e := &l.fleet.Endpoints[i]; e.Host == p.Host && e.Link == p.Link && !e.HostNetwork {
@@ -248,23 +176,10 @@ func (l *Lab) isPod(p host.Port) bool {
 	return false
 }
 
-func firstIPv4(l *host.Link) netip.Addr {
-	for _, a := range l.Addrs {
-		if a.Prefix.Addr().Is4() {
-			return a.Prefix.Addr()
-		}
-	}
-	return netip.Addr{}
-}
-
 // ip runs commands of ip in a namespace.
 func ip(ns *netns.NS, commands ...string) error {
-	for _, c := range commands {
-		if _, err := ns.Run("", "ip", strings.Fields(c)...); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := ns.Run(strings.Join(commands, "\n"), "ip", "-batch", "-")
+	return err
 }
 
 // Replace programs other rules; links, routes and connections stay.

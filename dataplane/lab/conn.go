@@ -48,6 +48,16 @@ type Try struct {
 	Proto   packet.Proto
 	SrcPort uint16 // of ICMP the identifier
 	DstPort uint16
+	// Wait is how long the answer may take; 0 is the usual patience, which is shorter
+	// than TCP's before it tries again.
+	Wait time.Duration
+}
+
+func (t *Try) patience() time.Duration {
+	if t.Wait > 0 {
+		return t.Wait
+	}
+	return patience
 }
 
 // Conn is a connection, open or not.
@@ -83,7 +93,7 @@ func (l *Lab) Open(t Try) (*Conn, Answer, error) {
 	k := &Conn{lab: l, try: t, id: lastConn.Add(1)}
 	var answer Answer
 	err := ns.Do(func() error {
-		if t.Proto == packet.ProtoICMP {
+		if t.Proto.IsICMP() {
 			var err error
 			answer, err = ping(t)
 			return err
@@ -108,14 +118,14 @@ var errNotDialled = errors.New("the lab opens TCP, UDP and ICMP only")
 
 func (k *Conn) dial() error {
 	t := &k.try
-	d := net.Dialer{Timeout: patience, Control: reuse}
+	d := net.Dialer{Timeout: t.patience(), Control: reuse}
 	to := netip.AddrPortFrom(t.Dst, t.DstPort).String()
-	network := "tcp4"
+	network := "tcp"
 	switch t.Proto {
 	case packet.ProtoTCP:
 		d.LocalAddr = &net.TCPAddr{IP: ipOf(t.Src), Port: int(t.SrcPort)}
 	case packet.ProtoUDP:
-		network = "udp4"
+		network = "udp"
 		d.LocalAddr = &net.UDPAddr{IP: ipOf(t.Src), Port: int(t.SrcPort)}
 	default:
 		return fmt.Errorf("%s: %w", t.Proto, errNotDialled)
@@ -147,6 +157,35 @@ func (k *Conn) Try() Try { return k.try }
 // IsOpen reports whether the connection stands.
 func (k *Conn) IsOpen() bool { return k != nil && k.c != nil }
 
+// Seen are the server's own address and the client's as the server sees it; false
+// when nothing has reached a server.
+func (k *Conn) Seen() (local, remote netip.AddrPort, ok bool) {
+	w := k.lab.servers.find(k.id)
+	return w.local, w.remote, w.Writer != nil
+}
+
+// Segments is how many segments a TCP connection has sent and received, its SYN and
+// the SYN-ACK included.
+func (k *Conn) Segments() (sent, received int, err error) {
+	c, ok := k.c.(*net.TCPConn)
+	if !ok {
+		return 0, 0, fmt.Errorf("no TCP connection stands")
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, 0, err
+	}
+	var info *unix.TCPInfo
+	var infoErr error
+	if err := raw.Control(func(fd uintptr) { info, infoErr = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) }); err != nil {
+		return 0, 0, err
+	}
+	if infoErr != nil {
+		return 0, 0, infoErr
+	}
+	return int(info.Segs_out), int(info.Segs_in), nil
+}
+
 // Waits reports whether TCP still tries to deliver a message that was lost.
 func (k *Conn) Waits() bool { return k.IsOpen() && k.late }
 
@@ -157,16 +196,16 @@ func (k *Conn) Send() Answer {
 	}
 	k.sent++
 	m := newMessage(k.id, k.sent)
-	if _, err := k.c.Write(m[:]); err != nil {
+	if _, err := k.c.Write(m[:]); err != nil && !errors.Is(err, syscall.EPERM) {
 		return answerOf(err)
 	}
-	return k.await(m)
+	return k.await(m) // also of what the node's own rules drop: they may reject it
 }
 
 // Reply makes the far end send a message.
 func (k *Conn) Reply() Answer {
 	w := k.lab.servers.find(k.id)
-	if !k.IsOpen() || w == nil {
+	if !k.IsOpen() || w.Writer == nil {
 		return Silence
 	}
 	k.sent++
@@ -179,7 +218,7 @@ func (k *Conn) Reply() Answer {
 
 // await reads until the message arrives.
 func (k *Conn) await(want message) Answer {
-	wait := patience
+	wait := k.try.patience()
 	if k.late {
 		wait = longPatience
 	}

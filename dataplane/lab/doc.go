@@ -8,6 +8,9 @@
 // the CNI plugin wires them; what is outside of a segment or behind another link
 // is one namespace there. Time passes by making connections older.
 //
-// It judges nothing. IPv4, without tunnels; it needs root, iptables, nft, ipset,
+// Everyone knows its IPv6 neighbours from the beginning, because the lab has no
+// link-local addresses with which nodes could ask for them.
+//
+// It judges nothing. Tunnels are VXLAN only; it needs root, iptables, nft, ipset,
 // ip and conntrack.
 package lab

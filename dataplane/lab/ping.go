@@ -5,35 +5,48 @@ import (
 	"errors"
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
-const (
-	icmpEcho        = 8
-	icmpReply       = 0
-	icmpUnreachable = 3
+// pinged are the numbers of a family's echo.
+type pinged struct {
+	network                  string
+	echo, reply, unreachable byte
+	// proto is where a quoted packet has its protocol, of the number own.
+	proto int
+	own   byte
+}
+
+var (
+	pinged4 = pinged{"ip4:icmp", 8, 0, 3, 8 + 9, 1}
+	pinged6 = pinged{"ip6:ipv6-icmp", 128, 129, 1, 8 + 6, 58}
 )
 
 // ping sends one echo request and waits for its answer.
 func ping(t Try) (Answer, error) {
+	kind := pinged4
+	if t.Dst.Is6() {
+		kind = pinged6
+	}
 	var from *net.IPAddr
 	if t.Src.IsValid() {
 		from = &net.IPAddr{IP: t.Src.AsSlice()}
 	}
-	c, err := net.DialIP("ip4:icmp", from, &net.IPAddr{IP: t.Dst.AsSlice()})
+	c, err := net.DialIP(kind.network, from, &net.IPAddr{IP: t.Dst.AsSlice()})
 	if err != nil {
 		return 0, err
 	}
 	defer c.Close()
 	request := make([]byte, 8+56)
-	request[0] = icmpEcho
+	request[0] = kind.echo
 	binary.BigEndian.PutUint16(request[4:], t.SrcPort)
 	binary.BigEndian.PutUint16(request[6:], 1)
 	binary.BigEndian.PutUint16(request[2:], checksum(request))
-	if _, err := c.Write(request); err != nil {
+	if _, err := c.Write(request); err != nil && !errors.Is(err, syscall.EPERM) {
 		return answerOf(err), nil
 	}
-	c.SetReadDeadline(time.Now().Add(patience))
+	c.SetReadDeadline(time.Now().Add(t.patience()))
 	buf := make([]byte, 1500)
 	for {
 		n, _, err := c.ReadFromIP(buf)
@@ -42,9 +55,9 @@ func ping(t Try) (Answer, error) {
 			return Silence, nil
 		case err != nil:
 			return answerOf(err), nil
-		case n >= 8 && buf[0] == icmpReply && binary.BigEndian.Uint16(buf[4:]) == t.SrcPort:
+		case n >= 8 && buf[0] == kind.reply && binary.BigEndian.Uint16(buf[4:]) == t.SrcPort:
 			return Answered, nil
-		case n >= 8 && buf[0] == icmpUnreachable:
+		case n > kind.proto && buf[0] == kind.unreachable && buf[kind.proto] == kind.own:
 			return Refused, nil
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
+	"strconv"
 	"sync"
 
 	"tortie/dataplane/netns"
@@ -29,8 +31,15 @@ func (m message) conn() uint32 { return binary.BigEndian.Uint32(m[:4]) }
 type servers struct {
 	mu     sync.Mutex
 	open   []io.Closer
-	speak  map[uint32]io.Writer // the server's end of each connection
+	speak  map[uint32]farEnd // the server's end of each connection
 	listen map[string]bool
+}
+
+// farEnd is the server's end of a connection, and the two addresses as the server
+// sees them.
+type farEnd struct {
+	io.Writer
+	local, remote netip.AddrPort
 }
 
 func (s *servers) close() {
@@ -49,16 +58,26 @@ func (s *servers) keep(c io.Closer) {
 	s.open = append(s.open, c)
 }
 
-func (s *servers) know(conn uint32, w io.Writer) {
+func (s *servers) know(conn uint32, w io.Writer, local, remote net.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.speak == nil {
-		s.speak = map[uint32]io.Writer{}
+		s.speak = map[uint32]farEnd{}
 	}
-	s.speak[conn] = w
+	s.speak[conn] = farEnd{w, addrPort(local), addrPort(remote)}
 }
 
-func (s *servers) find(conn uint32) io.Writer {
+func addrPort(a net.Addr) netip.AddrPort {
+	p, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+}
+
+// find is the server's end of a connection; its Writer is nil when no message
+// has reached a server.
+func (s *servers) find(conn uint32) farEnd {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.speak[conn]
@@ -92,10 +111,10 @@ func (s *servers) start(ns *netns.NS, proto packet.Proto, port uint16) error {
 		}
 		for _, a := range addrs {
 			n, ok := a.(*net.IPNet)
-			if !ok || n.IP.To4() == nil {
+			if !ok || n.IP.IsLinkLocalUnicast() {
 				continue
 			}
-			if err := s.listenAt(proto, fmt.Sprintf("%s:%d", n.IP, port)); err != nil {
+			if err := s.listenAt(proto, net.JoinHostPort(n.IP.String(), strconv.Itoa(int(port)))); err != nil {
 				return err
 			}
 		}
@@ -106,14 +125,14 @@ func (s *servers) start(ns *netns.NS, proto packet.Proto, port uint16) error {
 func (s *servers) listenAt(proto packet.Proto, where string) error {
 	switch proto {
 	case packet.ProtoTCP:
-		ln, err := net.Listen("tcp4", where)
+		ln, err := net.Listen("tcp", where)
 		if err != nil {
 			return err
 		}
 		s.keep(ln)
 		go s.acceptAll(ln)
 	case packet.ProtoUDP:
-		pc, err := net.ListenPacket("udp4", where)
+		pc, err := net.ListenPacket("udp", where)
 		if err != nil {
 			return err
 		}
@@ -144,7 +163,7 @@ func (s *servers) echo(c net.Conn) {
 			return
 		}
 		if first {
-			s.know(m.conn(), c)
+			s.know(m.conn(), c, c.LocalAddr(), c.RemoteAddr())
 		}
 		if _, err := c.Write(m[:]); err != nil {
 			return
@@ -170,7 +189,7 @@ func (s *servers) echoPackets(pc net.PacketConn) {
 		if err != nil || n != len(m) {
 			continue
 		}
-		s.know(m.conn(), udpPeer{pc, from})
+		s.know(m.conn(), udpPeer{pc, from}, pc.LocalAddr(), from)
 		pc.WriteTo(m[:], from)
 	}
 }

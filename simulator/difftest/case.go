@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/netip"
 	"sort"
-	"strconv"
 	"time"
 
 	"tortie/dataplane/host"
@@ -193,7 +192,7 @@ func (c *Case) Kernel(expected *Observed) (*Observed, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Hits = counters(back)
+	o.Hits = Counters(back)
 	o.Conns = map[string]kernel.Conn{}
 	for _, fam := range families {
 		conns, err := kernel.Connections(l.router, fam)
@@ -205,47 +204,6 @@ func (c *Case) Kernel(expected *Observed) (*Observed, error) {
 		}
 	}
 	return o, nil
-}
-
-// counters are the packets that rules counted, without zeros.
-func counters(r *nf.Ruleset) map[Place]int {
-	out := map[Place]int{}
-	for i := range r.Tables {
-		t := &r.Tables[i]
-		name := tableName(t)
-		for j := range t.Chains {
-			c := &t.Chains[j]
-			if t.Backend == nf.IptablesLegacy && c.Packets > 0 {
-				out[Place{name, string(c.Name), "policy"}] = int(c.Packets)
-			}
-			for k := range c.Rules {
-				if n := counted(&c.Rules[k]); n > 0 {
-					out[Place{name, string(c.Name), strconv.Itoa(k + 1)}] = n
-				}
-			}
-		}
-	}
-	return out
-}
-
-// tableName writes a table as hits do.
-func tableName(t *nf.Table) string {
-	switch {
-	case t.Backend == nf.NFTables:
-		return t.Family.String() + " " + string(t.Name)
-	case t.Family == nf.FamilyIP6:
-		return "v6 " + string(t.Name)
-	}
-	return string(t.Name)
-}
-
-func counted(r *nf.Rule) int {
-	for _, s := range r.Body {
-		if c, ok := s.(nf.Counter); ok {
-			return int(c.Packets)
-		}
-	}
-	return int(r.Packets)
 }
 
 // Differences says where walk and kernel disagree, one line each.
@@ -266,7 +224,7 @@ func (c *Case) Differences(walk, kern *Observed) []string {
 	}
 	var counts []string
 	for p := range places {
-		if w, k := walk.Hits[p], kern.Hits[p]; w != k && c.compares(p) {
+		if w, k := walk.Hits[p], kern.Hits[p]; w != k && HasCounter(&c.Ruleset, p) {
 			counts = append(counts, fmt.Sprintf("rule %s %s %s: walk counts %d, kernel %d", p.Table, p.Chain, p.Index, w, k))
 		}
 	}
@@ -298,25 +256,6 @@ func connDifferences(walk, kern *Observed) []string {
 		}
 	}
 	return out
-}
-
-// compares reports whether the kernel keeps a counter for the place: of policies
-// only the legacy backend does, of nftables rules those with the statement.
-func (c *Case) compares(p Place) bool {
-	for i := range c.Ruleset.Tables {
-		t := &c.Ruleset.Tables[i]
-		native := t.Backend == nf.NFTables
-		if tableName(t) != p.Table {
-			continue
-		}
-		if p.Index == "policy" {
-			return t.Backend == nf.IptablesLegacy
-		}
-		chain := t.FindChain(nf.ChainName(p.Chain))
-		k, err := strconv.Atoi(p.Index)
-		return !native || chain == nil || err != nil || k > len(chain.Rules) || hasCounter(&chain.Rules[k-1])
-	}
-	return true
 }
 
 // texts writes frames in a fixed order.

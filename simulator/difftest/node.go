@@ -2,7 +2,6 @@ package difftest
 
 import (
 	"fmt"
-	"strconv"
 
 	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
@@ -85,7 +84,7 @@ func (n *node) sendAbout(p packet.Packet, ct conntrack.Ref) []departure {
 
 // departures flattens what became of a packet and of the answers it caused.
 func (n *node) departures(o walk.Outcome) []departure {
-	n.count(n.rec.Take())
+	AddHits(n.hits, n.state, n.rec.Take())
 	d := departure{p: o.Packet}
 	var out []departure
 	switch o.Fate {
@@ -131,52 +130,4 @@ func because(r *nf.Rule) string {
 		}
 	}
 	return fmt.Sprintf(" (%#v)", r.Body)
-}
-
-// count adds the rules and policies of some steps to the hits.
-func (n *node) count(steps []trace.Step) {
-	for _, s := range steps {
-		switch {
-		case s.Kind == trace.KindRule && s.Matched == trace.MatchedYes && !s.Uncounted:
-			n.hits[n.place(s)]++
-		case s.Kind == trace.KindPolicy:
-			n.hits[Place{tableOf(s), s.Chain, "policy"}]++
-		}
-	}
-}
-
-// tableOf writes a table as the recordings do: "filter", "v6 filter", "ip calico".
-func tableOf(s trace.Step) string {
-	switch {
-	case s.Backend == nf.NFTables.String():
-		return s.Family + " " + s.Table
-	case s.Family == nf.FamilyIP6.String():
-		return "v6 " + s.Table
-	}
-	return s.Table
-}
-
-// place is the rule of a step; nftables rules go by their handle.
-func (n *node) place(s trace.Step) Place {
-	p := Place{tableOf(s), s.Chain, strconv.Itoa(s.Rule)}
-	if s.Backend != nf.NFTables.String() {
-		return p
-	}
-	if r := n.rule(s); r != nil && r.Handle != 0 {
-		p.Index = strconv.FormatUint(r.Handle, 10)
-	}
-	return p
-}
-
-func (n *node) rule(s trace.Step) *nf.Rule {
-	for i := range n.state.Ruleset.Tables {
-		t := &n.state.Ruleset.Tables[i]
-		if t.Backend != nf.NFTables || t.Family.String() != s.Family || string(t.Name) != s.Table {
-			continue
-		}
-		if c := t.FindChain(nf.ChainName(s.Chain)); c != nil && s.Rule >= 1 && s.Rule <= len(c.Rules) {
-			return &c.Rules[s.Rule-1]
-		}
-	}
-	return nil
 }

@@ -12,7 +12,7 @@ import (
 func (d *dialog) request(p packet.Packet) bool {
 	j := d.w.Send(d.req.From, p, d.req.Bound)
 	tp := d.packet(trace.Request, &p, &j)
-	if j.Verdict == trace.Allow && p.Dst.Is6() && len(d.out.Packets) == 1 {
+	if j.Verdict == trace.Allow && p.Dst.Is6() && len(d.out.Packets) == 1 && !d.w.opts.KnownNeighbours {
 		d.neighbours(&j)
 	}
 	if j.Verdict == trace.Allow && d.at.Host != "" && (j.At.Host != d.at.Host || j.At.Link != d.at.Link) {

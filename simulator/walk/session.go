@@ -72,6 +72,18 @@ func (s *Session) Send() trace.Connection {
 	})
 }
 
+// Acknowledge sends an empty segment of the beginner, or of the far end: how many
+// acknowledgements TCP sends depends on time.
+func (s *Session) Acknowledge(far bool) trace.Connection {
+	return s.message(func(d *dialog) {
+		if far {
+			d.reply(s.answer(packet.ACK, 0, 0))
+		} else {
+			d.request(s.segment(packet.ACK, 0))
+		}
+	})
+}
+
 // Reply sends a message of the far end, which TCP acknowledges.
 func (s *Session) Reply() trace.Connection {
 	return s.message(func(d *dialog) {

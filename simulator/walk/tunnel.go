@@ -99,11 +99,13 @@ func (n *node) decapsulate(f *flight) bool {
 	return true
 }
 
+// tunnelOf is the tunnel that a delivered packet belongs to. VXLAN devices listen in
+// the family of their local address.
 func (n *node) tunnelOf(p *packet.Packet) *host.Link {
 	for i := range n.state.Links {
 		l := &n.state.Links[i]
 		switch {
-		case l.VXLAN != nil && p.Proto == packet.ProtoUDP && p.DstPort == l.VXLAN.Port:
+		case l.VXLAN != nil && p.Proto == packet.ProtoUDP && p.DstPort == l.VXLAN.Port && l.VXLAN.Local.Is4() == p.Dst.Is4():
 			return l
 		case l.Kind == "ipip" && p.Proto == packet.ProtoIPIP:
 			return l

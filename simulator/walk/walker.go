@@ -21,6 +21,9 @@ type Options struct {
 	Choose func(eval.Choice) int
 	// Explore asks Choose about unknown matches as well.
 	Explore bool
+	// KnownNeighbours says that everyone knows its IPv6 neighbours, so that no rule
+	// can drop their discovery.
+	KnownNeighbours bool
 	// Port chooses ports that the kernel would draw (see conntrack.Config).
 	Port func(t conntrack.Tuple, attempt int, n uint32) uint32
 }
