@@ -141,7 +141,7 @@ func (r *fleetRun) sort(tries []fleetTry) (clean, half []fleetTry) {
 			r.walk.Reset()
 			s, c = r.walk.Open(t.request)
 		}
-		if expects(&c, t.request.Closed) != lab.Silence {
+		if c.Verdict == trace.Allow { // TCP that has not heard a rejection would try again
 			t.wait = answerWait
 		}
 		n := len(c.Packets)
