@@ -9,8 +9,8 @@ import (
 // Catalogue returns the entries of all codes that reading and checking objects
 // can yield, sorted by code.
 func Catalogue() []diag.Entry {
-	return diag.Catalogue(readingDocs, valueDocs, metaDocs, policyDocs, ruleDocs, stagedDocs, tierDocs, poolDocs,
-		endpointDocs, felixDocs, bgpDocs, kubernetesDocs, warningDocs, doubtDocs, selectedDocs)
+	return diag.Catalogue(readingDocs, valueDocs, metaDocs, namespaceDocs, policyDocs, ruleDocs, stagedDocs, tierDocs, poolDocs,
+		endpointDocs, felixDocs, bgpDocs, kubernetesDocs, warningDocs, doubtDocs, reachDocs, selectedDocs)
 }
 
 var severities = func() map[string]diag.Severity {

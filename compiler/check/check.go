@@ -34,7 +34,7 @@ func Run(s *cluster.Snapshot, opt Options) diag.List {
 	if s == nil {
 		return nil
 	}
-	r := &run{snap: s, lenient: opt.Lenient}
+	r := &run{snap: s, lenient: opt.Lenient, spaces: namespacesOf(s)}
 	for _, sub := range subjects(s) {
 		r.object(r.on(sub))
 	}
@@ -50,6 +50,7 @@ func Run(s *cluster.Snapshot, opt Options) diag.List {
 type run struct {
 	snap    *cluster.Snapshot
 	lenient bool
+	spaces  namespaces
 	out     diag.List
 }
 

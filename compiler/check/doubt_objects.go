@@ -3,6 +3,7 @@ package check
 import (
 	"math/bits"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,6 +55,12 @@ func (o on) tierDoubts() {
 // setDoubts warns of networks of a network set that are not what they seem.
 func (o on) setDoubts() {
 	at := path{"spec", "nets"}
+	if len(items(o.node(at))) == 0 {
+		o.reportAt("set/empty", o.src.At(at...), "give it networks, or remove the rules that select it", "the set has no networks: rules that select it match nothing by it")
+	}
+	if o.src.Kind == "GlobalNetworkSet" && len(fields(o.node(path{"metadata", "labels"}))) == 0 {
+		o.reportAt("set/no-labels", o.src.At("metadata"), "give it labels, which rules can select", "a global network set without labels: only a selector for everything finds it")
+	}
 	for i, n := range items(o.node(at)) {
 		prefix, host, err := parseNet(n.Text)
 		switch {
@@ -85,6 +92,9 @@ func (o on) felixDoubts() {
 	for _, field := range []string{"failsafeInboundHostPorts", "failsafeOutboundHostPorts"} {
 		o.failsafeDoubts(spec.add(field))
 	}
+	if name := o.meta.GetName(); name != "default" && !strings.HasPrefix(name, "node.") && o.text(spec.add("nodeSelector")) == "" {
+		o.report("felix/nobody", path{"metadata", "name"}, "call it default or node.NAME, or give it a nodeSelector", "no node takes a FelixConfiguration called %s without nodeSelector", name)
+	}
 }
 
 func (o on) failsafeDoubts(at path) {
@@ -92,10 +102,29 @@ func (o on) failsafeDoubts(at path) {
 	if n != nil && n.Kind == yamlpos.List && len(n.Items) == 0 {
 		o.reportAt("felix/no-failsafe", o.src.At(at...), "leave the field out for the usual ports", "no failsafe ports: a policy on host endpoints can cut the host off for good")
 	}
+	if n != nil && len(n.Items) > 0 {
+		o.failsafeMissing(n, at)
+	}
 	for i := range items(n) {
 		port, protocol := o.text(at.add(i, "port")), o.text(at.add(i, "protocol"))
 		if (port == "67" || port == "68") && strings.EqualFold(protocol, "TCP") {
 			o.report("felix/failsafe-dhcp", at.add(i, "protocol"), "write protocol: UDP", "failsafe port %s of TCP: DHCP goes over UDP", port)
 		}
 	}
+}
+
+// failsafeMissing warns of a list of failsafe ports without those by which a host
+// is reached and reaches its API server.
+func (o on) failsafeMissing(n *yamlpos.Node, at path) {
+	wanted, what := []string{"22"}, "SSH (TCP port 22)"
+	if at[1] == "failsafeOutboundHostPorts" {
+		wanted, what = []string{"6443", "443"}, "the API server (TCP port 6443)"
+	}
+	for _, item := range n.Items {
+		protocol, port := item.Str("protocol"), item.Get("port")
+		if port != nil && slices.Contains(wanted, port.Text) && (protocol == "" || strings.EqualFold(protocol, "TCP")) {
+			return
+		}
+	}
+	o.reportAt("felix/failsafe-missing", o.src.At(at...), "add it to the list, which takes the place of the usual ports", "%s is not among the failsafe ports: a policy on host endpoints can cut it off", what)
 }

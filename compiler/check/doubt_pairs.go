@@ -12,7 +12,7 @@ import (
 // pairDoubts warns of what several objects make together: orders that tie,
 // staged deletions of nothing, allow-only policies before DNAT.
 func (r *run) pairDoubts() {
-	var policies, tiers []on
+	var policies, tiers, pools []on
 	for _, sub := range subjects(r.snap) {
 		o := r.on(sub)
 		switch {
@@ -21,9 +21,12 @@ func (r *run) pairDoubts() {
 			policies = append(policies, o)
 		case o.src.Kind == "Tier":
 			tiers = append(tiers, o)
+		case o.src.Kind == "IPPool":
+			pools = append(pools, o)
 		}
 	}
 	tierTies(tiers)
+	poolOverlaps(pools)
 	policyTies(policies)
 	preDNATAlone(policies)
 	r.stagedDeletes(policies)
@@ -178,6 +181,23 @@ func (r *run) stagedDeletes(policies []on) {
 		enforced.src.Kind = kind
 		if !have[enforced.name()] {
 			o.report("staged/delete-nothing", path{"spec", "stagedAction"}, "check the name; the staged policy has the name of the one to delete", "no %s in the input", enforced.name())
+		}
+	}
+}
+
+// poolOverlaps warns of pools that share addresses.
+func poolOverlaps(pools []on) {
+	at := path{"spec", "cidr"}
+	for i, p := range pools {
+		net, _, err := parseNet(p.text(at))
+		if err != nil {
+			continue
+		}
+		for _, q := range pools[:i] {
+			if other, _, err := parseNet(q.text(at)); err == nil && net.Overlaps(other) {
+				p.report("pool/overlap", at, "give the pools networks of their own", "%s overlaps %s of IPPool %s", net, other, q.meta.GetName())
+				break
+			}
 		}
 	}
 }

@@ -22,6 +22,7 @@ func (o on) policyDoubts() {
 			o.ruleDoubts(at.add(i))
 		}
 		o.duplicateRules(direction)
+		o.covered(direction)
 	}
 	o.hostOnly()
 	if o.text(path{"spec", "doNotTrack"}) == "true" {

@@ -48,9 +48,11 @@ func (r *run) selectedDoubts() {
 		enforced = true
 		r.policySelects(in, p, sel, chosen)
 	}
-	r.hostDoubts(in, chosen, enforced)
+	r.hostDoubts(in, chosen, enforced || in.whole)
 	if in.whole {
 		r.namespaceDoubts()
+		r.reachDoubts(in)
+		r.serviceDoubts()
 	}
 }
 
@@ -112,6 +114,10 @@ func (r *run) policySelects(in *selected, p *cluster.Sourced[calico.Policy], sel
 	case p.Source.Node == nil:
 	case !works && len(hosts) == 0 && in.whole && possible(sel.Root):
 		o.reportAt("policy/selects-nothing", selectorPlace(p.Source), "compare the selector with the labels of the pods, namespaces and host endpoints", "no pod and no host endpoint of the input is selected")
+	case works && len(hosts) == 0 && in.whole && (p.Value.DoNotTrack || p.Value.PreDNAT):
+		o.reportAt("policy/host-only", selectorPlace(p.Source), "select host endpoints by their labels", "the policy acts on host endpoints, and selects only pods of the input: it has no effect")
+	case works && len(hosts) > 0 && p.Value.ID.Kind == calico.KindGlobalNetworkPolicy && !asksLabels(sel.Root):
+		o.reportAt("policy/hosts-too", selectorPlace(p.Source), "select by labels that only pods have, as has(projectcalico.org/namespace)", "the policy selects host endpoints beside the pods, as %s", hosts[0].Value.Name)
 	case !works && len(hosts) > 0 && !p.Value.ApplyOnForward:
 		o.forwardMeant("ingress", "destination", hosts)
 		o.forwardMeant("egress", "source", hosts)

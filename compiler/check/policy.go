@@ -21,6 +21,9 @@ func (r *run) object(o on) {
 		o.kubernetes()
 	}
 	o.metadata()
+	if decidesPolicy(&o.src) {
+		o.namespace()
+	}
 }
 
 // isCalicoVersion says that an apiVersion is one of Calico's.

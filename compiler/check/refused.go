@@ -23,11 +23,12 @@ func Refused(s *cluster.Snapshot, opt Options) diag.List {
 			subs = append(subs, sub)
 		}
 	}
+	spaces := namespacesOf(s)
 	parts := make([]run, min(len(subs)/minShare+1, runtime.GOMAXPROCS(0)))
 	var all sync.WaitGroup
 	for i := range parts {
 		r := &parts[i]
-		r.snap, r.lenient = s, opt.Lenient
+		r.snap, r.lenient, r.spaces = s, opt.Lenient, spaces
 		mine := subs[i*len(subs)/len(parts) : (i+1)*len(subs)/len(parts)]
 		all.Go(func() {
 			for _, sub := range mine {

@@ -44,3 +44,58 @@ var selectedDocs = []diag.Entry{
 		Example: hostExample + "---\napiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata:\n  name: other\nspec:\n  node: node-1\n  interfaceName: eth0\n",
 	},
 }
+
+// reachDocs explain warnings about what the ends of rules and services lead to.
+var reachDocs = []diag.Entry{
+	{
+		Code: "rule/matches-nobody", Severity: diag.Warning, Title: "An end of a rule that nobody is",
+		Text: "The input has pods and nodes, as a whole cluster has, and the selector, with the namespaces and service accounts that it is limited to, matches none of the pods, host endpoints and network sets. The rule matches no packet.", Fix: "Compare the selector with the labels. The selector of a policy in a namespace looks in its own namespace only, unless there is a namespaceSelector.",
+		Example: clusterExample + globalHead + "  selector: app == 'web'\n  types: [Ingress]\n  ingress:\n  - action: Allow\n    source:\n      selector: app == 'wbe'\n",
+	},
+	{
+		Code: "rule/no-such-port", Severity: diag.Warning, Title: "A named port that nobody has",
+		Text: "A name stands for the ports that pods and host endpoints give that name, with that protocol. None in the input does.", Fix: "Name the port in the containers, or write its number.",
+		Example: clusterExample + globalHead + "  selector: app == 'web'\n  types: [Ingress]\n  ingress:\n  - action: Allow\n    protocol: TCP\n    destination:\n      ports: [http]\n",
+	},
+	{
+		Code: "rule/no-such-service", Severity: diag.Warning, Title: "A service that the input does not have",
+		Text: "The input has services, and not the one that the rule names: it matches nothing.", Fix: "Check its name and namespace.",
+		Example: clusterExample + "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: shop\nspec:\n  clusterIP: 10.96.0.9\n  selector: {app: web}\n  ports:\n  - port: 80\n---\n" + globalHead +
+			"  selector: app == 'web'\n  types: [Egress]\n  egress:\n  - action: Allow\n    destination:\n      services:\n        name: wbe\n        namespace: shop\n",
+	},
+	{
+		Code: "service/selects-nothing", Severity: diag.Warning, Title: "A service that leads nowhere",
+		Text: "The input has pods and nodes, as a whole cluster has, and the service selects none of the pods of its namespace.", Fix: "Compare the selector with the labels.",
+		Example: clusterExample + "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: shop\nspec:\n  clusterIP: 10.96.0.9\n  selector: {app: wbe}\n  ports:\n  - port: 80\n",
+	},
+	{
+		Code: "policy/hosts-too", Severity: diag.Warning, Title: "A global policy that selects host endpoints beside pods",
+		Text: "A global policy without a selector, or with all(), selects host endpoints too. What it does not allow is denied there as well, to the host's own processes.", Fix: "Select what only pods have, as has(projectcalico.org/namespace).",
+		Example: clusterExample + hostExample + "---\n" + globalHead + "  selector: all()\n  types: [Ingress]\n  ingress:\n  - action: Allow\n    protocol: TCP\n",
+	},
+	{
+		Code: "set/empty", Severity: diag.Warning, Title: "A network set without networks",
+		Text: "Rules that select the set match nothing by it.", Fix: "Give it networks.",
+		Example: strings.Replace(setExample, "name: example", "name: example\n  labels:\n    role: partner", 1) + "  nets: []\n",
+	},
+	{
+		Code: "set/no-labels", Severity: diag.Note, Title: "A global network set that no rule can name",
+		Text: "Rules select network sets by their labels, and this one has none.", Fix: "Give it labels.",
+		Example: setExample + "  nets: [192.0.2.0/24]\n",
+	},
+	{
+		Code: "felix/nobody", Severity: diag.Warning, Title: "A FelixConfiguration that no node takes",
+		Text: "The name default is for all nodes, node.NAME for one; others are for the nodes that their nodeSelector selects.", Fix: "Rename it, or give it a nodeSelector.",
+		Example: strings.Replace(felixExample("  logSeverityScreen: Info\n"), "name: default", "name: defualt", 1),
+	},
+	{
+		Code: "felix/failsafe-missing", Severity: diag.Warning, Title: "Failsafe ports without SSH or the API server",
+		Text: "A list of failsafe ports takes the place of the usual ones. Without TCP port 22 (in) or 6443 (out) a policy on host endpoints can cut the host off.", Fix: "Add the port.",
+		Example: felixExample("  failsafeInboundHostPorts:\n  - protocol: TCP\n    port: 80\n"),
+	},
+	{
+		Code: "pool/overlap", Severity: diag.Warning, Title: "Two pools with the same addresses",
+		Text: "calicoctl refuses a pool that overlaps another one. The API server takes it, and Calico does not use it.", Fix: "Give the pools networks of their own.",
+		Example: poolExample("  cidr: 10.0.0.0/16\n") + "---\n" + strings.Replace(poolExample("  cidr: 10.0.128.0/17\n"), "example", "other", 1),
+	},
+}

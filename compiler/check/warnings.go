@@ -51,8 +51,10 @@ func (r *run) warn(code string, span diag.Span, hint, format string, args ...any
 	r.out.Add(diag.Finding{Code: code, Severity: diag.Warning, Span: span, Hint: hint, Message: fmt.Sprintf(format, args...)})
 }
 
+// unknownTier warns of a tier that is not in the input, once.
 func (r *run) unknownTier(src cluster.Source, tier string, known map[string]bool) {
 	if tier != "" && !known[tier] {
+		known[tier] = true
 		r.warn("policy/unknown-tier", src.At("spec", "tier"), "add the Tier; Felix puts the policy into a tier of that name behind all others, which denies at its end",
 			"no tier %q in the input", tier)
 	}

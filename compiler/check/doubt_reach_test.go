@@ -1,0 +1,64 @@
+package check
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"tortie/compiler/diag"
+)
+
+// What is judged against a cluster's pods, namespaces and services.
+func TestDoubts_AgainstACluster(t *testing.T) {
+	cluster := strings.Replace(clusterExample, "containers: []", "containers:\n  - name: c\n    image: x\n    ports:\n    - name: http\n      containerPort: 8080", 1)
+	gnp := func(rule string) string {
+		return globalHead + "  selector: app == 'web'\n  types: [Ingress]\n  ingress:\n  - action: Allow\n" + rule
+	}
+	knp := func(spec string) string { return kubernetesExample(spec) }
+	for name, c := range map[string]struct {
+		text string
+		code string // "" for none
+	}{
+		"a selector of pods":                   {gnp("    source:\n      selector: app == 'web'\n"), ""},
+		"a misspelt selector":                  {gnp("    source:\n      selector: app == 'wbe'\n"), "rule/matches-nobody"},
+		"the namespace's label as the pod's":   {gnp("    source:\n      selector: kubernetes.io/metadata.name == 'shop'\n"), "rule/matches-nobody"},
+		"a service account that nobody has":    {gnp("    source:\n      serviceAccounts:\n        names: [nobody]\n"), "rule/matches-nobody"},
+		"a misspelt port":                      {gnp("    protocol: TCP\n    destination:\n      ports: [htpp]\n"), "rule/no-such-port"},
+		"a named port of another protocol":     {gnp("    protocol: UDP\n    destination:\n      ports: [http]\n"), "rule/no-such-port"},
+		"a named port":                         {gnp("    protocol: TCP\n    destination:\n      ports: [http]\n"), ""},
+		"kubernetes, misspelt peer":            {knp("  ingress:\n  - from:\n    - podSelector:\n        matchLabels: {app: wbe}\n"), "rule/matches-nobody"},
+		"kubernetes, misspelt namespace":       {knp("  ingress:\n  - from:\n    - namespaceSelector:\n        matchLabels: {team: shp}\n"), "rule/matches-nobody"},
+		"kubernetes, misspelt port":            {knp("  ingress:\n  - ports:\n    - port: htpp\n"), "rule/no-such-port"},
+		"kubernetes, in order":                 {knp("  ingress:\n  - from:\n    - podSelector:\n        matchLabels: {app: web}\n    ports:\n    - port: http\n"), ""},
+		"a namespace that is not there":        {strings.Replace(knp(""), "namespace: shop", "namespace: shp", 1), "meta/no-namespace"},
+		"a namespace that is always there":     {strings.Replace(strings.Replace(knp(""), "namespace: shop", "namespace: kube-system", 1), "podSelector: {}", "podSelector: {}", 1), "policy/selects-nothing"},
+		"pre-DNAT for pods":                    {globalHead + "  selector: app == 'web'\n  types: [Ingress]\n  preDNAT: true\n  applyOnForward: true\n  ingress:\n  - action: Deny\n", "policy/host-only"},
+		"networks that an earlier rule covers": {gnp("    source:\n      nets: [10.0.0.0/8]\n  - action: Deny\n    protocol: TCP\n    source:\n      nets: [10.1.0.0/16]\n"), "policy/dead-rule"},
+		"networks that it covers in part":      {gnp("    source:\n      nets: [10.0.0.0/8]\n  - action: Deny\n    source:\n      nets: [10.1.0.0/16, 192.0.2.0/24]\n"), ""},
+		"ports within others":                  {gnp("    protocol: TCP\n    destination:\n      ports: ['8000:8100', 22]\n  - action: Deny\n    protocol: TCP\n    destination:\n      ports: [22, 8080]\n"), "policy/dead-rule"},
+	} {
+		var got []string
+		for _, f := range all(name, cluster+c.text) {
+			if f.Severity <= diag.Warning {
+				got = append(got, f.Code)
+			}
+		}
+		if c.code == "" && len(got) > 0 || c.code != "" && !slices.Contains(got, c.code) {
+			t.Errorf("%s: %v, want %q", name, got, c.code)
+		}
+	}
+}
+
+// The namespace of a refused object of the corpus is looked for where the input is
+// a cluster's, and nothing is said where it has none.
+func TestNamespace_OnlyInACluster(t *testing.T) {
+	text := strings.Replace(kubernetesExample(""), "namespace: shop", "namespace: nowhere", 1)
+	if found := all("alone", text); len(found) > 0 {
+		t.Errorf("alone: %s", render(found, text))
+	}
+	for _, f := range all("beside", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n---\n"+text) {
+		if f.Severity < diag.Note {
+			t.Errorf("beside another namespace: %+v", f)
+		}
+	}
+}
