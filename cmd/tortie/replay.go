@@ -194,7 +194,7 @@ func (p *production) request(w *walk.Walker, f *host.Fleet, o *scenario.Open) (w
 	if from.node == "" {
 		src = r.entry(src, dst)
 	}
-	return walk.Request{From: src, Dst: dst, Proto: to.proto, DstPort: to.port,
+	return walk.Request{From: src, Dst: dst, Proto: to.proto, DstPort: to.port, Enters: from.node != "",
 		HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code}, err
 }
 

@@ -145,7 +145,7 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 		return t.packet.connect(w, walk.Request{
 			From: src, Dst: dst, Proto: to.proto, SrcPort: t.portFor(to.proto), DstPort: to.port,
 			HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code,
-			Data: true,
+			Data: true, Enters: from.node != "",
 		})
 	}, t.backend)
 	if !ok {

@@ -38,6 +38,9 @@ type Request struct {
 	State  conntrack.Info
 	// Data sends a segment of data each way behind a TCP handshake.
 	Data bool
+	// Enters says that the first packet comes in by From.Link as it is, whatever the
+	// kernel of a pod behind that link would do with it.
+	Enters bool
 }
 
 // dialog is a connection while it is being tried.
@@ -55,6 +58,9 @@ type dialog struct {
 // until both sides know that it stands. The verdict is allow only if all of them
 // arrive.
 func (w *Walker) Connect(r Request) trace.Connection {
+	if in, q, ok := w.inside(r); ok {
+		return stays(in.Connect(q), q.From.Host)
+	}
 	w.notes = nil
 	d := dialog{w: w, req: &r}
 	d.out.Verdict = trace.Allow

@@ -18,6 +18,9 @@ type Session struct {
 	// both ends know of.
 	client, server uint32
 	open           bool
+	// around is the walker of the fleet when the connection stays inside a pod, whose
+	// own walker then is the dialog's.
+	around *Walker
 }
 
 // What a data segment and its answer carry.
@@ -31,6 +34,9 @@ func (w *Walker) Open(r Request) (*Session, trace.Connection) {
 	r.Data = true
 	s := &Session{req: r, client: clientSeq + 1 + clientData, server: serverSeq + 1 + serverData}
 	s.d = dialog{w: w, req: &s.req}
+	if in, q, ok := w.inside(r); ok {
+		s.around, s.d.w, s.req = w, in, q
+	}
 	c := s.act(func(d *dialog) {
 		if d.begin() {
 			d.exchange()
@@ -133,6 +139,9 @@ func (s *Session) message(send func(d *dialog)) trace.Connection {
 // act runs one exchange and reports it.
 func (s *Session) act(send func(d *dialog)) trace.Connection {
 	d := &s.d
+	if s.around != nil {
+		d.w.rec, d.w.now = s.around.rec, s.around.now
+	}
 	d.w.notes = nil
 	d.out = trace.Connection{Verdict: trace.Allow}
 	send(d)
@@ -141,6 +150,9 @@ func (s *Session) act(send func(d *dialog)) trace.Connection {
 		if !slices.Contains(d.out.Notes, n) {
 			d.out.Notes = append(d.out.Notes, n)
 		}
+	}
+	if s.around != nil {
+		return stays(d.out, s.req.From.Host)
 	}
 	return d.out
 }
