@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,9 +32,10 @@ type end struct {
 	// node and iface are where an outside address enters ("IP@NODE/IFACE").
 	node, iface string
 
-	port  uint16
-	proto packet.Proto
-	icmp  icmpQuery
+	port     uint16
+	portName string // of a pod or a service, in place of a number
+	proto    packet.Proto
+	icmp     icmpQuery
 }
 
 // icmpQuery is the type and code of "/icmp"; echo request when not said.
@@ -84,28 +87,90 @@ func (e *end) cutProto(s string) (string, error) {
 		e.proto = packet.Proto(num)
 		return s[:i], nil
 	}
+	if e.behindPort(s[:i]) {
+		return s, fmt.Errorf("%q: protocol %q is none of tcp, udp, sctp, icmp, icmpv6, udplite and proto-NUMBER", s, s[i+1:])
+	}
 	return s, nil
 }
 
-// cutPort takes ":PORT" or, for ICMP, ":TYPE/CODE" off the end of s.
+// behindPort reports whether s is an end that nothing but a protocol can follow:
+// an address, or one with a port.
+func (e *end) behindPort(s string) bool {
+	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return true
+	}
+	host, word, ok := cutLast(s, ':')
+	_, err := strconv.ParseUint(word, 10, 16)
+	return ok && err == nil && host != ""
+}
+
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	if i := strings.LastIndexByte(s, sep); i >= 0 {
+		return s[:i], s[i+1:], true
+	}
+	return s, "", false
+}
+
+// cutPort takes ":PORT" or, for ICMP, ":TYPE/CODE" off the end of s. Ports of pods
+// and services may go by their names.
 func (e *end) cutPort(s string) (string, error) {
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 || strings.HasPrefix(s, "node:") && i == len("node") || strings.HasPrefix(s, "svc:") && i == len("svc") {
+	host, word, found := cutLast(s, ':')
+	if !found || host == "node" || host == "svc" || strings.HasSuffix(s, "]") {
 		return s, nil
 	}
 	if a, err := netip.ParseAddr(s); err == nil && a.Is6() {
 		return s, nil // a bare IPv6 address
 	}
-	host, word := s[:i], s[i+1:]
 	if e.proto.IsICMP() {
 		return host, e.parseICMP(s, word)
 	}
 	n, err := strconv.ParseUint(word, 10, 16)
-	if err != nil || n == 0 {
+	switch {
+	case err == nil && n > 0 && e.proto.HasPorts():
+		e.port = uint16(n)
+	case err == nil && n > 0:
+		return s, fmt.Errorf("%q: protocol %s has no ports", s, e.proto)
+	case e.proto.HasPorts() && strings.Contains(host, "/") && isPortName(word):
+		e.portName = word
+	default:
 		return s, fmt.Errorf("%q: port %q is not a number from 1 to 65535", s, word)
 	}
-	e.port = uint16(n)
 	return host, nil
+}
+
+var portName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// isPortName reports whether a word can be the name of a port of a pod or a
+// service.
+func isPortName(s string) bool {
+	return len(s) <= 63 && portName.MatchString(s) && strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyz")
+}
+
+// noPort says that a port is missing.
+func (e *end) noPort() string {
+	text := e.text
+	if e.kind == endAddr && e.addr.Is6() {
+		text = "[" + e.addr.String() + "]"
+		if host, word, _ := cutLast(e.text, ':'); !strings.HasPrefix(e.text, "[") && len(word) > 0 {
+			if a, err := netip.ParseAddr(host); err == nil {
+				return fmt.Sprintf("%q is an IPv6 address without a port; write %s:PORT/%s, or [%s]:%s/%s if %s is the port", e.text, text, e.proto, a, word, e.proto, word)
+			}
+		}
+	}
+	return fmt.Sprintf("%q names no port; write %s:PORT/%s", e.text, text, e.proto)
+}
+
+// icmpFor makes ICMP that of the family.
+func (e *end) icmpFor(f packet.Family) error {
+	switch {
+	case e.proto == packet.ProtoICMPv6 && f == packet.IPv4:
+		return fmt.Errorf("%s has an IPv4 address, which /icmp belongs to, not /icmpv6", e.text)
+	case e.proto == packet.ProtoICMP && f == packet.IPv6 && e.icmp.set:
+		return fmt.Errorf("%s has an IPv6 address: its types are of /icmpv6, where an echo request is :128/0/icmpv6", e.text)
+	case e.proto == packet.ProtoICMP && f == packet.IPv6:
+		e.proto = packet.ProtoICMPv6
+	}
+	return nil
 }
 
 func (e *end) parseICMP(s, word string) error {
@@ -159,8 +224,12 @@ func (e *end) parseAddrOrPod(s string) error {
 		return fmt.Errorf("%q is not an IP address", addr)
 	case len(parts) == 2 && parts[0] != "" && parts[1] != "":
 		e.kind, e.name = endPod, s
+	case len(parts) == 3 && slices.Contains([]string{"svc", "service", "services", "pod", "pods", "po", "node"}, parts[0]):
+		return fmt.Errorf("no such spelling; a service is svc:%s/%s, a pod %s/%s", parts[1], parts[2], parts[1], parts[2])
 	case len(parts) == 3 && parts[0] != "" && parts[2] != "":
 		e.kind, e.name, e.class = endDeploy, parts[0]+"/"+parts[2], parts[1]
+	case strings.Contains(s, ".svc"):
+		return fmt.Errorf("a name that DNS would resolve; a service is svc:NAMESPACE/NAME")
 	default:
 		return fmt.Errorf("neither an IP address nor NAMESPACE/POD")
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"tortie/dataplane/host"
-	"tortie/dataplane/packet"
 	"tortie/simulator/scenario"
 	"tortie/simulator/walk"
 
@@ -186,16 +185,15 @@ func (p *production) request(w *walk.Walker, f *host.Fleet, o *scenario.Open) (w
 		return walk.Request{}, err
 	}
 	r := resolver{fleet: f, walker: w, loaded: p.loaded}
-	dst, err := r.destination(to)
+	src, dst, err := r.ends(from, &to)
 	if err != nil {
 		return walk.Request{}, err
 	}
-	src, err := r.source(from, packet.FamilyOf(dst))
 	if from.node == "" {
 		src = r.entry(src, dst)
 	}
 	return walk.Request{From: src, Dst: dst, Proto: to.proto, DstPort: to.port, Enters: from.node != "",
-		HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code}, err
+		HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code}, nil
 }
 
 // entry is where a packet from outside enters: by the node that has the

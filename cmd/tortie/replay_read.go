@@ -171,7 +171,7 @@ func (r *scenarioReader) open(d *openDoc, s *scenario.Step, path []any) {
 	}
 	if e, err := parseEnd(d.To, true); err != nil {
 		r.bad(err.Error(), "", append(path, "to")...)
-	} else if e.port == 0 && e.proto.HasPorts() {
+	} else if e.port == 0 && e.portName == "" && e.proto.HasPorts() {
 		r.bad(fmt.Sprintf("%q names no port", d.To), "write "+d.To+":PORT", append(path, "to")...)
 	}
 	if d.SourcePort < 0 || d.SourcePort > 65535 || d.Count < 0 || d.Count > 100000 {

@@ -2,11 +2,8 @@ package main
 
 import (
 	"fmt"
-	"net/netip"
-	"strings"
 
 	"tortie/compiler/link"
-	"tortie/compiler/yamlpos"
 	"tortie/dataplane/host"
 	"tortie/dataplane/iptables"
 	"tortie/dataplane/nf"
@@ -30,6 +27,8 @@ type traceFlags struct {
 	iface      string
 	backend    string
 	packet     packetFlags
+	// portGiven says that --source-port was.
+	portGiven bool
 }
 
 func newTrace() *cobra.Command {
@@ -77,6 +76,7 @@ func (t *traceFlags) check() error {
 }
 
 func (t *traceFlags) run(cmd *cobra.Command, args []string) error {
+	t.portGiven = cmd.Flags().Changed("source-port")
 	if err := t.check(); err != nil {
 		return err
 	}
@@ -88,10 +88,7 @@ func (t *traceFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return usageError("TO: %v", err)
 	}
-	if to.port == 0 && to.proto.HasPorts() {
-		return usageError("TO: %q names no port; write %s:PORT/%s", args[1], to.text, to.proto)
-	}
-	if err := t.packet.fits(to.proto); err != nil {
+	if err := t.fits(from, to); err != nil {
 		return err
 	}
 	l := &loaded{texts: map[string][]byte{}}
@@ -121,20 +118,17 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	var random *script
 	w := walk.New(fleet, walk.Options{Choose: func(c eval.Choice) int { return random.choose(c) }})
 	w.Record(&trace.Recorder{All: t.all || t.output == "html", Text: ruleText})
-	r := resolver{fleet: fleet, walker: w, loaded: l, family: packet.Family(0), iface: t.iface}
+	r := resolver{fleet: fleet, walker: w, loaded: l, iface: t.iface}
 	switch t.family {
 	case "4":
-		r.family = packet.IPv4
+		r.wanted = packet.IPv4
 	case "6":
-		r.family = packet.IPv6
+		r.wanted = packet.IPv6
 	}
-	dst, err := r.destination(to)
+	r.family = r.wanted
+	src, dst, err := r.ends(from, &to)
 	if err != nil {
-		return trace.Connection{}, usageError("TO: %v", err)
-	}
-	src, err := r.source(from, packet.FamilyOf(dst))
-	if err != nil {
-		return trace.Connection{}, usageError("FROM: %v", err)
+		return trace.Connection{}, usageError("%v", err)
 	}
 	if from.kind == endAddr && from.node == "" && t.iface == "" {
 		src = r.entry(src, dst)
@@ -151,11 +145,31 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	if !ok {
 		return c, usageError("--backend %s: no backend of %s has that address", t.backend, to.text)
 	}
+	if note := r.notLed(to, &c); note != "" {
+		c.Notes = append(c.Notes, note)
+	}
 	explain(&c, fleet)
 	explainPolicies(&c, l, t.in.dumpedNodes())
 	l.nameIntent(&c)
 	c.Notes = append(c.Notes, fleet.Notes...)
 	return c, nil
+}
+
+// fits holds the flags against the ends.
+func (t *traceFlags) fits(from, to end) error {
+	switch {
+	case to.port == 0 && to.portName == "" && to.proto.HasPorts() && to.kind != endService:
+		return usageError("TO: %s", to.noPort())
+	case t.sourcePort == 0:
+		return usageError("--source-port 0 is not from 1 to 65535")
+	case !to.proto.HasPorts() && t.portGiven:
+		return usageError("--source-port needs a protocol with ports; the connection is %s", to.proto)
+	case t.iface != "" && from.kind != endAddr:
+		return usageError("--iface says where an outside address enters; FROM is %s", from.text)
+	case t.iface != "" && from.node != "" && from.iface != t.iface:
+		return usageError("--iface %s: FROM enters at %s", t.iface, from.iface)
+	}
+	return t.packet.fits(to.proto)
 }
 
 func (t *traceFlags) portFor(p packet.Proto) uint16 {
@@ -173,206 +187,4 @@ func ruleText(t *nf.Table, _ *nf.Chain, r *nf.Rule) string {
 		return iptables.RuleText(bare)
 	}
 	return nftables.RuleText(*r, t.Family, true)
-}
-
-// resolver turns the ends that the user named into places of the fleet.
-type resolver struct {
-	fleet  *host.Fleet
-	walker *walk.Walker
-	loaded *loaded
-	family packet.Family // 0 is any
-	iface  string
-}
-
-// pick returns the first address of the wanted family.
-func pick(addrs []netip.Addr, family packet.Family) (netip.Addr, bool) {
-	for _, a := range addrs {
-		if family == 0 || packet.FamilyOf(a) == family {
-			return a, true
-		}
-	}
-	return netip.Addr{}, false
-}
-
-func (r *resolver) destination(e end) (netip.Addr, error) {
-	switch e.kind {
-	case endAddr:
-		return e.addr, nil
-	case endNode:
-		return r.nodeAddr(e.name, r.family)
-	case endService:
-		return r.serviceAddr(e)
-	}
-	ep, err := r.endpoint(e)
-	if err != nil {
-		return netip.Addr{}, err
-	}
-	a, ok := pick(ep.Addrs, r.family)
-	if !ok {
-		return a, fmt.Errorf("%s has no address of the wanted family", e.text)
-	}
-	return a, nil
-}
-
-func (r *resolver) source(e end, family packet.Family) (walk.End, error) {
-	switch e.kind {
-	case endAddr:
-		return r.sourceAddr(e)
-	case endNode:
-		if r.fleet.FindHost(host.Name(e.name)) == nil {
-			return walk.End{}, r.noNode(e.name)
-		}
-		return walk.End{Host: host.Name(e.name)}, nil
-	case endService:
-		return walk.End{}, fmt.Errorf("%s: a service begins no connections", e.text)
-	}
-	ep, err := r.endpoint(e)
-	if err != nil {
-		return walk.End{}, err
-	}
-	a, ok := pick(ep.Addrs, family)
-	if !ok {
-		return walk.End{}, fmt.Errorf("%s has no %s address", e.text, family)
-	}
-	if ep.HostNetwork {
-		return walk.End{Addr: a, Host: ep.Host}, nil
-	}
-	return walk.End{Addr: a, Host: ep.Host, Link: ep.Link}, nil
-}
-
-func (r *resolver) sourceAddr(e end) (walk.End, error) {
-	if e.node != "" {
-		h := r.fleet.FindHost(host.Name(e.node))
-		switch {
-		case h == nil:
-			return walk.End{}, r.noNode(e.node)
-		case h.FindLink(host.LinkName(e.iface)) == nil && len(h.Links) > 0:
-			return walk.End{}, fmt.Errorf("%s has no interface %q; it has %s", e.node, e.iface, linkNames(h))
-		}
-		return walk.End{Addr: e.addr, Host: h.Name, Link: host.LinkName(e.iface)}, nil
-	}
-	at, ok := r.walker.FindEnd(e.addr)
-	if !ok {
-		return at, fmt.Errorf("no node has a route to %s; say where it enters with %s@NODE/IFACE", e.text, e.text)
-	}
-	if r.iface != "" && at.Link != "" {
-		h := r.fleet.FindHost(at.Host)
-		if h == nil || h.FindLink(host.LinkName(r.iface)) == nil && len(h.Links) > 0 {
-			return at, fmt.Errorf("%s has no interface %q", at.Host, r.iface)
-		}
-		at.Link = host.LinkName(r.iface)
-	}
-	return at, nil
-}
-
-func linkNames(h *host.State) string {
-	names := make([]string, len(h.Links))
-	for i, l := range h.Links {
-		names[i] = string(l.Name)
-	}
-	return strings.Join(names, ", ")
-}
-
-func (r *resolver) noNode(name string) error {
-	names := make([]string, len(r.fleet.Hosts))
-	for i, h := range r.fleet.Hosts {
-		names[i] = string(h.Name)
-	}
-	return fmt.Errorf("no node %q; there is %s", name, strings.Join(names, ", "))
-}
-
-// nodeAddr returns a node's own address: the first global one on a link that is
-// neither loopback nor a tunnel.
-func (r *resolver) nodeAddr(name string, family packet.Family) (netip.Addr, error) {
-	h := r.fleet.FindHost(host.Name(name))
-	if h == nil {
-		return netip.Addr{}, r.noNode(name)
-	}
-	var addrs []netip.Addr
-	for _, l := range h.Links {
-		if l.Loopback || l.Kind == "vxlan" || l.Kind == "ipip" || l.Kind == "wireguard" {
-			continue
-		}
-		for _, a := range l.Addrs {
-			if a.Scope == host.ScopeUniverse {
-				addrs = append(addrs, a.Prefix.Addr())
-			}
-		}
-	}
-	a, ok := pick(addrs, family)
-	if !ok {
-		if m := h.FindMissing(host.PartAddrs, family); m != nil {
-			return a, fmt.Errorf("node %s: %s", name, m.Why())
-		}
-		return a, fmt.Errorf("node %s has no address of the wanted family", name)
-	}
-	return a, nil
-}
-
-func (r *resolver) endpoint(e end) (*host.Endpoint, error) {
-	if e.kind == endDeploy {
-		return r.workload(e)
-	}
-	for i := range r.fleet.Endpoints {
-		if r.fleet.Endpoints[i].Name == e.name {
-			return &r.fleet.Endpoints[i], nil
-		}
-	}
-	if len(r.fleet.Endpoints) == 0 {
-		return nil, fmt.Errorf("no pod %q: the input names no pods; give its address", e.text)
-	}
-	return nil, fmt.Errorf("no pod %q in the input%s", e.text, nearest(e.name, r.fleet.Endpoints))
-}
-
-// nearest suggests the endpoint that was probably meant.
-func nearest(name string, all []host.Endpoint) string {
-	var names []string
-	for _, e := range all {
-		names = append(names, e.Name)
-	}
-	return nearestName(name, names)
-}
-
-// nearestName suggests a name that is written alike, else one that is the same in
-// another namespace, else one of the same namespace.
-func nearestName(name string, all []string) string {
-	best := yamlpos.Nearest(name, all)
-	ns, last, _ := strings.Cut(name, "/")
-	for _, want := range []string{"/" + last, ns + "/"} {
-		for _, n := range all {
-			if best == "" && strings.Contains(n, want) {
-				best = n
-			}
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %s?", best)
-}
-
-func (r *resolver) serviceAddr(e end) (netip.Addr, error) {
-	if r.loaded.snapshot == nil {
-		return netip.Addr{}, fmt.Errorf("no service %q: the input has no objects (-f)", e.text)
-	}
-	for _, o := range r.loaded.snapshot.Services {
-		if o.Object.Namespace+"/"+o.Object.Name != e.name {
-			continue
-		}
-		var addrs []netip.Addr
-		for _, s := range append([]string{o.Object.Spec.ClusterIP}, o.Object.Spec.ClusterIPs...) {
-			if a, err := netip.ParseAddr(s); err == nil {
-				addrs = append(addrs, a)
-			}
-		}
-		if a, ok := pick(addrs, r.family); ok {
-			return a, nil
-		}
-		return netip.Addr{}, fmt.Errorf("service %s has no cluster IP of the wanted family", e.name)
-	}
-	var names []string
-	for _, o := range r.loaded.snapshot.Services {
-		names = append(names, o.Object.Namespace+"/"+o.Object.Name)
-	}
-	return netip.Addr{}, fmt.Errorf("no service %q in the input%s", e.name, nearestName(e.name, names))
 }

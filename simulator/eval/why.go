@@ -14,7 +14,7 @@ import (
 // is not the packet's own, and of unknown ones, it names the kind.
 func (w *scratch) why(s nf.Stmt, out outcome) string {
 	if out == unknown {
-		return nf.KindName(s) + " is not known"
+		return conditionName(s) + " is not known"
 	}
 	text := ""
 	switch s := s.(type) {
@@ -28,9 +28,24 @@ func (w *scratch) why(s nf.Stmt, out outcome) string {
 		text = w.xtWhy(s)
 	}
 	if text == "" {
-		return nf.KindName(s)
+		return conditionName(s)
 	}
 	return text
+}
+
+// conditionName names a condition whose value is not the packet's own.
+func conditionName(s nf.Stmt) string {
+	switch s := s.(type) {
+	case nf.OpaqueMatch:
+		return s.Text
+	case nf.OpaqueTarget:
+		return s.Text
+	case nf.MatchCompare:
+		return "the value that it compares"
+	case nf.MatchLookup:
+		return "the value that it looks up"
+	}
+	return strings.ToLower(strings.TrimPrefix(nf.KindName(s), "Match"))
 }
 
 // xtWhy is why for iptables' matches.

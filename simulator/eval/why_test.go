@@ -28,7 +28,7 @@ func TestWhy_SaysWhatThePacketHas(t *testing.T) {
 		{"ipset", nf.IptablesLegacy, nf.MatchSet{Set: "nets", Dirs: []nf.Dir{nf.Src}, Invert: true}, "10.0.0.1 is in nets"},
 		{"nft address", nf.NFTables, field(nf.KeyDAddr, nf.AddrDatum(addr("192.0.2.1"))), "destination is 10.0.0.2"},
 		{"nft port of another protocol", nf.NFTables, field(nf.KeyUDPDPort, nf.NumDatum(7)), "protocol is tcp"},
-		{"not modelled", nf.IptablesLegacy, nf.OpaqueMatch{}, "OpaqueMatch is not known"},
+		{"not modelled", nf.IptablesLegacy, nf.OpaqueMatch{Text: "-m string --string x"}, "-m string --string x is not known"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			rs := ruleset(row.backend, body(row.match, nf.Accept{}))
