@@ -15,6 +15,7 @@ type stack struct {
 	conns  map[flow]*tcpConn
 	probe  *probeClient
 	closed bool         // nobody listens
+	slow   bool         // a FIN is acknowledged before the own one is sent
 	said   []bannerText // what its listeners answered, in order
 }
 

@@ -8,7 +8,8 @@ import (
 
 // tcp takes a TCP segment. A server sends its banner as soon as the connection
 // stands, a client closes when it has the banner, as in the recordings: five
-// segments from the client, three from the server.
+// segments from the client, three from the server, or four when it was slow to
+// close and acknowledged the client's FIN before.
 func (s *stack) tcp(p *packet.Packet) []packet.Packet {
 	key := flow{netip.AddrPortFrom(p.Dst, p.DstPort), netip.AddrPortFrom(p.Src, p.SrcPort)}
 	c := s.conns[key]
@@ -76,9 +77,13 @@ func (s *stack) segmentOf(c *tcpConn, p *packet.Packet) []packet.Packet {
 	if c.state == finSent {
 		return []packet.Packet{c.segment(p, packet.ACK, 0)}
 	}
-	out := c.segment(p, packet.FIN|packet.ACK, 0)
+	var out []packet.Packet
+	if s.slow {
+		out = append(out, c.segment(p, packet.ACK, 0))
+	}
+	out = append(out, c.segment(p, packet.FIN|packet.ACK, 0))
 	c.state = finSent
-	return []packet.Packet{out}
+	return out
 }
 
 // segment makes the next segment of the connection, in answer to p. What the

@@ -25,6 +25,8 @@ type world struct {
 	cold     coldness
 	resolved bool
 	waiting  []flight
+	// slow says that servers take their time to close.
+	slow bool
 	// eperm says that the node did not let the probe's own first packet out.
 	eperm bool
 }
@@ -114,7 +116,7 @@ func (w *world) reset() {
 func (w *world) stack(name string) *stack {
 	s := w.stacks[name]
 	if s == nil {
-		s = &stack{name: name, conns: map[flow]*tcpConn{}}
+		s = &stack{name: name, conns: map[flow]*tcpConn{}, slow: w.slow}
 		w.stacks[name] = s
 	}
 	return s
@@ -124,6 +126,10 @@ func (w *world) stack(name string) *stack {
 type outcome struct {
 	result  string       // as Probe.Result
 	banners []bannerText // of the listeners that were reached
+	// hits are the rules that were hit, and how often; unknown says why the walk could
+	// not tell.
+	hits    map[Place]int
+	unknown string
 }
 
 // mostSteps bounds a probe; packets that run in a circle end by their TTL.
