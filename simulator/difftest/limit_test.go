@@ -36,6 +36,7 @@ func limits(bits uint8) []nf.Match {
 		hash("shared", nf.MatchHashLimit{DstIP: true, Upto: true, Burst: 100}),
 		hash("small", nf.MatchHashLimit{SrcPort: true, Upto: true, Size: 2, Max: 2}),
 		hash("window", nf.MatchHashLimit{RateMatch: true, RateInterval: 3600, Rate: 1, Unit: nf.PerSecond}),
+		hash("hourly", nf.MatchHashLimit{RateMatch: true, RateInterval: 3600, Rate: 2, Unit: nf.PerHour, Upto: true}),
 		hash("bytes", nf.MatchHashLimit{SrcIP: true, PerByte: true, Rate: 16, Unit: nf.PerSecond, Burst: 256, Upto: true}),
 	}
 }

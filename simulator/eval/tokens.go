@@ -209,9 +209,11 @@ func newHashRate(m nf.MatchHashLimit) (hashRate, bool) {
 		l.burst = max(refills, 1) * l.rate
 		return l, ok && l.window > 0
 	}
-	if avg := hashScale * uint64(unitTime[m.Unit]/time.Second) / m.Rate; avg > 0 {
-		l.rate = hashScale / avg
+	avg := hashScale / m.Rate // iptables passes over the unit: a rate is per second
+	if avg == 0 {
+		return l, false
 	}
+	l.rate = hashScale / avg
 	l.burst = m.Burst + l.rate
 	return l, l.window > 0
 }
