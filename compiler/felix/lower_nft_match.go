@@ -28,7 +28,7 @@ func impliedLater(c cond, later []cond, f packet.Family) bool {
 				return true
 			}
 		case inSet:
-			if _, ok := portKeys[p.proto]; ok && l.withPort {
+			if _, ok := lookupKeys(p.proto); ok && l.withPort {
 				return true
 			}
 		case icmpIs:
@@ -69,6 +69,10 @@ func (r *renderer) checkNft(in *rule, layer nf.TableName) {
 		case portIn:
 			if _, ok := portKeys[c.proto]; !ok {
 				r.problem(in.origin, "ports of protocol "+c.proto.String()+": Felix crashes in nftables mode")
+			}
+		case inSet:
+			if c.withPort && proto != 0 && !slices.Contains(listedProtocols, proto) {
+				r.problem(in.origin, "a service in a rule of protocol "+proto.String()+": nft 1.0.6 aborts when it lists the rule, and Felix cannot read its rules back")
 			}
 		}
 	}
@@ -145,16 +149,46 @@ func addrKey(d nf.Dir) nf.KeyField {
 func nftLookup(c inSet, proto packet.Proto) nf.Stmt {
 	m := nf.MatchLookup{Key: []nf.Key{{Field: addrKey(c.dir)}}, Set: nf.SetName(c.set), Invert: c.not}
 	if c.withPort {
-		m.Key = append(m.Key, nf.Key{Field: nf.KeyL4Proto}, nf.Key{Field: portKey(proto, c.dir)})
+		keys, ok := lookupKeys(proto)
+		if !ok {
+			keys = anyPort
+		}
+		m.Key = append(m.Key, nf.Key{Field: nf.KeyL4Proto}, nf.Key{Field: pickPort(keys, c.dir)})
 	}
 	return m
+}
+
+// listedProtocols are those whose rules nft 1.0.6 lists when a port of any protocol
+// is in them: it knows their headers.
+var listedProtocols = []packet.Proto{
+	packet.ProtoICMP, packet.ProtoIGMP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoDCCP, packet.ProtoESP,
+	packet.ProtoAH, packet.ProtoICMPv6, 108, packet.ProtoSCTP, packet.ProtoUDPLite,
+}
+
+var anyPort = [2]nf.KeyField{nf.KeyTHSPort, nf.KeyTHDPort}
+
+// lookupKeys are the keys as which nft lists the ports of any protocol (th dport)
+// in a rule of this one.
+func lookupKeys(proto packet.Proto) ([2]nf.KeyField, bool) {
+	switch proto {
+	case packet.ProtoUDPLite:
+		return [2]nf.KeyField{nf.KeyUDPLiteSPort, nf.KeyUDPLiteDPort}, true
+	case packet.ProtoDCCP:
+		return [2]nf.KeyField{nf.KeyDCCPSPort, nf.KeyDCCPDPort}, true
+	}
+	keys, ok := portKeys[proto]
+	return keys, ok
 }
 
 func portKey(proto packet.Proto, dir nf.Dir) nf.KeyField {
 	keys, ok := portKeys[proto]
 	if !ok {
-		keys = [2]nf.KeyField{nf.KeyTHSPort, nf.KeyTHDPort}
+		keys = anyPort
 	}
+	return pickPort(keys, dir)
+}
+
+func pickPort(keys [2]nf.KeyField, dir nf.Dir) nf.KeyField {
 	if dir == nf.Dst {
 		return keys[1]
 	}

@@ -73,6 +73,24 @@ var envNoise = regexp.MustCompile(`(?m)^(KUBECONFIG|CALICO_|DATASTORE|FELIX_(ETC
 
 func packScenario(t *testing.T, dir string) {
 	t.Helper()
+	s := recordedIn(t, dir)
+	f, err := os.Create(filepath.Join("testdata/scenarios", filepath.Base(dir)+".json.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	zw, _ := gzip.NewWriterLevel(f, gzip.BestCompression)
+	if err := json.NewEncoder(zw).Encode(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := zw.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// recordedIn reads a folder of recordings.
+func recordedIn(t *testing.T, dir string) scenario {
+	t.Helper()
 	read := func(name string) string { b, _ := os.ReadFile(filepath.Join(dir, name)); return string(b) }
 	s := scenario{
 		Inputs: read("inputs.yaml"), Env: envNoise.ReplaceAllString(read("felix.env"), ""), Addrs: read("ip-addr.txt"),
@@ -93,18 +111,7 @@ func packScenario(t *testing.T, dir string) {
 			s.NFTAddrs = s.Addrs
 		}
 	}
-	f, err := os.Create(filepath.Join("testdata/scenarios", filepath.Base(dir)+".json.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	zw, _ := gzip.NewWriterLevel(f, gzip.BestCompression)
-	if err := json.NewEncoder(zw).Encode(s); err != nil {
-		t.Fatal(err)
-	}
-	if err := zw.Close(); err != nil {
-		t.Fatal(err)
-	}
+	return s
 }
 
 func packIptables(t *testing.T, text string, f packet.Family) string {

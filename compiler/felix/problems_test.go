@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tortie/compiler/resolve"
+	"tortie/dataplane/packet"
 )
 
 // Where a recorded Felix worked, nothing says that it crashes.
@@ -90,6 +91,26 @@ func TestProgram_LongNamesCrashNftables(t *testing.T) {
 		}
 		if got := len(res.Problems) > 0; got != want {
 			t.Errorf("a policy name of %d bytes: %v", n, res.Problems)
+		}
+	}
+}
+
+// nft 1.0.6 cannot list a look-up with a port behind a protocol that it does not
+// know the header of.
+func TestProgram_ServiceInRuleOfUnlistedProtocol(t *testing.T) {
+	for proto, problems := range map[packet.Proto]int{packet.ProtoTCP: 0, packet.ProtoUDPLite: 0, packet.ProtoICMP: 0, packet.ProtoIPIP: 1, 255: 1} {
+		v := &resolve.View{Settings: resolve.DefaultSettings(), Policies: []resolve.Policy{{
+			ID:      resolve.PolicyID{Kind: "GlobalNetworkPolicy", Name: "p"},
+			Inbound: []resolve.Rule{{Action: resolve.Allow, Protocol: proto, Dst: resolve.Match{Services: []string{"svc:x"}}}},
+		}}}
+		v.Workloads = []resolve.Workload{{
+			Workload: "a/b", Iface: "cali1", Active: true,
+			Tiers: []resolve.Tier{{Name: "default", DefaultAction: resolve.Deny, Ingress: []resolve.PolicyID{v.Policies[0].ID}}},
+		}}
+		v.Settings.NFTables, v.Settings.IPv6 = true, false
+		res, err := Program(v)
+		if err != nil || len(res.Problems) != problems {
+			t.Errorf("protocol %s: %v %v", proto, err, res.Problems)
 		}
 	}
 }

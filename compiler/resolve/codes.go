@@ -7,7 +7,7 @@ func Codes() []diag.Entry {
 	const felix = "apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata:\n  name: "
 	return []diag.Entry{
 		{
-			Code: "calico/invalid-object", Severity: diag.Warning, Title: "A policy or profile that Felix ignores",
+			Code: "calico/invalid-object", Severity: diag.Warning, Title: "A policy, profile or endpoint that Felix ignores",
 			Text: "Felix's own validation refuses a part of the object, and Felix goes on as if the object were not there; where a profile is missing, it denies.", Fix: "See the message. tortie validate finds such objects before they are applied.",
 			Example: "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata:\n  name: lost\n  uid: 0d5a5f0f-6a0c-4b6c-9df5-5a5d4bd26f8e\nspec:\n  types: [Ingress]\n  selector: app == web\n",
 		},

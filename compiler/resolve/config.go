@@ -237,6 +237,7 @@ var params = map[string]param{
 	"iptablesbackend":                    choice(func(s *Settings) *bool { return &s.IptablesNFT }, map[string]bool{"nft": true, "legacy": false, "auto": false}),
 	"bpfenabled":                         flag(func(s *Settings) *bool { return &s.BPF }),
 	"ipv6support":                        flag(func(s *Settings) *bool { return &s.IPv6 }),
+	"openstackregion":                    {set: checkRegion, fatal: true, none: func(*Settings) {}},
 	"interfaceprefix":                    {set: setInterfacePrefix, fatal: true},
 	"interfaceexclude":                   {set: setInterfaceExclude, none: func(s *Settings) { s.InterfaceExclude = nil }},
 	"chaininsertmode":                    choice(func(s *Settings) *bool { return &s.ChainInsertAppend }, map[string]bool{"Insert": false, "Append": true}).dies().always(),

@@ -125,3 +125,12 @@ func TestParseSettings_HiddenValues(t *testing.T) {
 		t.Errorf("got %v", problems)
 	}
 }
+
+// openstackRegion decides no rules, but Felix does not start with a bad one.
+func TestParseSettings_Region(t *testing.T) {
+	for value, good := range map[string]bool{"region-one": true, "RegionOne": false, "a23456789012345678901234567890123456789012345678": false} {
+		if _, problems := ParseSettings(Config{"openstackRegion": value}); (len(problems) == 0) != good || !good && !problems[0].Fatal {
+			t.Errorf("%s: %v", value, problems)
+		}
+	}
+}

@@ -61,6 +61,20 @@ func setMarkMask(s *Settings, v string) string {
 	return ""
 }
 
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+
+// maxRegion leaves room for "openstack-region-" in a label of 63 characters.
+const maxRegion = 46
+
+// checkRegion reads openstackRegion, which decides no rules but whether Felix
+// starts.
+func checkRegion(_ *Settings, v string) string {
+	if len(v) > maxRegion || !dnsLabel.MatchString(v) {
+		return "a DNS label of at most 46 characters"
+	}
+	return ""
+}
+
 var logRate = regexp.MustCompile(`^[1-9][0-9]{0,3}/(second|minute|hour|day)$`)
 
 func setLogRate(s *Settings, v string) string {

@@ -25,20 +25,22 @@ type Index struct {
 	selectors *selectors
 	slices    map[string][]*discoveryv1.EndpointSlice
 	profiles  map[string]*cluster.Sourced[calico.Profile]
-	// findings are about policies and profiles that Felix takes as missing.
+	// findings are about policies, profiles and endpoints that Felix takes as
+	// missing.
 	findings diag.List
 }
 
 // New prepares a cluster.
 func New(s *cluster.Snapshot, m *cluster.Model) *Index {
 	x := &Index{
-		snapshot: s, model: m,
+		snapshot:  s,
 		labels:    newLabelIndex(m.Profiles),
 		selectors: &selectors{byText: map[string]*compiled{}},
 		slices:    map[string][]*discoveryv1.EndpointSlice{},
 		profiles:  map[string]*cluster.Sourced[calico.Profile]{},
 	}
-	x.items = itemsOf(m, x.labels)
+	x.model = x.withoutInvalid(m)
+	x.items = itemsOf(x.model, x.labels)
 	for _, o := range s.EndpointSlices {
 		if svc := o.Object.Labels["kubernetes.io/service-name"]; svc != "" {
 			name := o.Object.Namespace + "/" + svc
@@ -142,7 +144,7 @@ func nodeAddrs(src *cluster.Sourced[calico.Node]) (v4, v6 netip.Addr) {
 	if b := spec.BGP; b != nil {
 		v4, v6 = addrOf(b.IPv4Address), addrOf(b.IPv6Address)
 	}
-	if src.Source.Stored {
+	if src.Source.Stored || src.Source.APIVersion != "v1" {
 		return v4, v6
 	}
 	for _, kind := range []string{"InternalIP", "ExternalIP"} {

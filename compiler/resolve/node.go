@@ -99,15 +99,16 @@ func (n *nodeResolver) nodes() {
 		return
 	}
 	s := &n.view.Settings
-	setIfValid(&s.VXLANTunnelAddr, addrOf(own.Spec.IPv4VXLANTunnelAddr))
-	setIfValid(&s.VXLANTunnelAddr6, addrOf(own.Spec.IPv6VXLANTunnelAddr))
+	setIfMissing(&s.VXLANTunnelAddr, addrOf(own.Spec.IPv4VXLANTunnelAddr))
+	setIfMissing(&s.VXLANTunnelAddr6, addrOf(own.Spec.IPv6VXLANTunnelAddr))
 	if own.Spec.BGP != nil {
-		setIfValid(&s.IPIPTunnelAddr, addrOf(own.Spec.BGP.IPv4IPIPTunnelAddr))
+		setIfMissing(&s.IPIPTunnelAddr, addrOf(own.Spec.BGP.IPv4IPIPTunnelAddr))
 	}
 }
 
-func setIfValid(dst *netip.Addr, a netip.Addr) {
-	if a.IsValid() {
+// setIfMissing sets an address of the node that Felix's own settings do not give.
+func setIfMissing(dst *netip.Addr, a netip.Addr) {
+	if !dst.IsValid() {
 		*dst = a
 	}
 }

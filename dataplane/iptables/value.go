@@ -133,12 +133,17 @@ func maskBits(t token, s string, f packet.Family) (int, error) {
 	return bits, nil
 }
 
-// moreProtos are protocol names beyond those of package packet that appear in
-// hand-written rules.
+// moreProtos are protocol names beyond those of package packet: of /etc/protocols,
+// by which iptables-save prints where that file is installed, and iptables' own.
 var moreProtos = map[string]packet.Proto{
-	"all": 0, "ipv4": packet.ProtoIPIP, "ipv6-mh": 135, "mh": 135, "ipv6-auth": packet.ProtoAH,
-	"ipv6-crypt": packet.ProtoESP, "ospf": 89, "ospfigp": 89, "pim": 103, "vrrp": 112, "l2tp": 115,
-	"pup": 12, "ipcomp": 108, "ipip": 94,
+	"all": 0, "ip": 0, "hopopt": 0, "ipv4": packet.ProtoIPIP, "mh": 135, "ipv6-mh": 135,
+	"ipv6-auth": packet.ProtoAH, "ipv6-crypt": packet.ProtoESP,
+	"ggp": 3, "st": 5, "egp": 8, "igp": 9, "pup": 12, "hmp": 20, "xns-idp": 22, "rdp": 27, "iso-tp4": 29,
+	"xtp": 36, "ddp": 37, "idpr-cmtp": 38, "ipv6-route": 43, "ipv6-frag": 44, "idrp": 45, "rsvp": 46,
+	"skip": 57, "ipv6-nonxt": 59, "ipv6-opts": 60, "rspf": 73, "vmtp": 81, "eigrp": 88, "ospf": 89,
+	"ospfigp": 89, "ax.25": 93, "ipip": 94, "etherip": 97, "encap": 98, "pim": 103, "ipcomp": 108,
+	"vrrp": 112, "l2tp": 115, "isis": 124, "fc": 133, "mobility-header": 135, "mpls-in-ip": 137,
+	"manet": 138, "hip": 139, "shim6": 140, "wesp": 141, "rohc": 142, "ethernet": 143,
 }
 
 // proto reads a protocol's name or number.
