@@ -29,12 +29,13 @@ dataplane/dump       <- compiler/diag dataplane/packet dataplane/nf dataplane/ho
 dataplane/netns      <-
 dataplane/golden     <-
 dataplane/kernel     <- dataplane/packet dataplane/nf dataplane/host dataplane/iptables dataplane/ipset dataplane/nftables dataplane/netns
-dataplane/lab        <- dataplane/packet dataplane/host dataplane/netns dataplane/kernel
+dataplane/lab        <- dataplane/packet dataplane/nf dataplane/host dataplane/netns dataplane/kernel
 compiler/yamlpos     <- compiler/diag
 compiler/selector    <- compiler/diag
 compiler/calico      <- compiler/diag compiler/yamlpos compiler/selector
 compiler/cluster     <- compiler/diag compiler/yamlpos compiler/selector compiler/calico
 compiler/check       <- compiler/diag compiler/yamlpos compiler/calico compiler/cluster compiler/selector
+compiler/store       <- compiler/diag compiler/cluster compiler/yamlpos
 compiler/intent      <- compiler/diag compiler/yamlpos compiler/selector dataplane/packet
 compiler/lower       <- compiler/diag compiler/intent compiler/calico compiler/cluster compiler/selector compiler/yamlpos dataplane/packet
 compiler/lift        <- compiler/diag compiler/yamlpos compiler/selector compiler/calico compiler/cluster compiler/intent
@@ -48,7 +49,9 @@ simulator/conntrack  <- dataplane/packet
 simulator/eval       <- dataplane/packet dataplane/nf simulator/trace simulator/conntrack
 simulator/route      <- dataplane/packet dataplane/host
 simulator/walk       <- dataplane/packet dataplane/nf dataplane/host simulator/trace simulator/eval simulator/conntrack simulator/route
-simulator/scenario   <- compiler/diag dataplane/nf dataplane/host simulator/trace simulator/walk
+simulator/chance     <- simulator/eval simulator/trace
+simulator/scenario   <- compiler/diag dataplane/packet dataplane/nf dataplane/host simulator/trace simulator/conntrack simulator/walk simulator/chance simulator/eval
+simulator/perform    <- dataplane/packet dataplane/nf dataplane/host dataplane/kernel dataplane/lab simulator/trace simulator/conntrack simulator/walk simulator/chance simulator/eval simulator/scenario
 simulator/difftest   <- *
 cmd/tortie           <- *
 `

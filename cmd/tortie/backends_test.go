@@ -4,18 +4,19 @@ import (
 	"strings"
 	"testing"
 
+	"tortie/simulator/chance"
 	"tortie/simulator/eval"
 	"tortie/simulator/trace"
 )
 
 // drops is a connection that meets a number of rules that each drop one in n
 // packets; it is refused where refuse says so of the choices.
-func drops(rules, n int, refuse func(picks []int) bool, tried *int) func(*script) trace.Connection {
-	return func(s *script) trace.Connection {
+func drops(rules, n int, refuse func(picks []int) bool, tried *int) func(*chance.Script) trace.Connection {
+	return func(s *chance.Script) trace.Connection {
 		*tried++
 		picks := make([]int, rules)
 		for i := range picks {
-			picks[i] = s.choose(eval.Choice{Kind: eval.ChoiceNumgen, Rule: eval.RuleRef{Chain: 1, Rule: int32(i + 1)}, N: n})
+			picks[i] = s.Choose(eval.Choice{Kind: eval.ChoiceNumgen, Rule: eval.RuleRef{Chain: 1, Rule: int32(i + 1)}, N: n})
 		}
 		c := trace.Connection{Verdict: trace.Allow}
 		if refuse(picks) {
@@ -43,7 +44,7 @@ func TestEveryBackend_SaysWhatIsLeft(t *testing.T) {
 	tried := 0
 	late := func(p []int) bool { return p[19] == 7 }
 	c, _ := everyBackend(drops(20, 8, late, &tried), "")
-	if tried != maxRuns || c.Verdict != trace.Deny {
+	if tried != chance.MaxRuns || c.Verdict != trace.Deny {
 		t.Errorf("%d ways tried, verdict %s", tried, c.Verdict)
 	}
 	if len(c.Notes) != 2 || !strings.Contains(c.Notes[1], "4096 were, at least") {

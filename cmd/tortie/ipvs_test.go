@@ -7,6 +7,7 @@ import (
 
 	"tortie/compiler/link"
 	"tortie/dataplane/host"
+	"tortie/simulator/chance"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 )
@@ -63,8 +64,8 @@ func virtualServers(f *host.Fleet) []host.VirtualServer {
 
 // verdicts are the backends that a connection may reach, with its fate there.
 func verdicts(f *host.Fleet, from party, v host.VirtualServer) []string {
-	c, _ := everyBackend(func(s *script) trace.Connection {
-		w := walk.New(f, walk.Options{Choose: s.choose})
+	c, _ := everyBackend(func(s *chance.Script) trace.Connection {
+		w := walk.New(f, walk.Options{Choose: s.Choose})
 		return w.Connect(walk.Request{From: from.at, Dst: v.Addr, Proto: v.Proto, SrcPort: 40000, DstPort: v.Port})
 	}, "")
 	if len(c.Backends) == 0 {

@@ -14,7 +14,7 @@ import (
 // the same rules in the real kernel.
 func TestReplay_ExamplesInTheKernel(t *testing.T) {
 	netns.Require(t, "nft", "iptables-legacy-restore", "ipset", "ip", "conntrack")
-	answers, entries := 0, 0
+	var sum scenario.Comparison
 	for _, file := range exampleScenarios(t) {
 		if limitsTable(t, file) {
 			t.Logf("%s: not compared with the kernel: its garbage collector drops closing connections of a table over 95 %% full whenever it runs", file)
@@ -30,11 +30,15 @@ func TestReplay_ExamplesInTheKernel(t *testing.T) {
 				if err := json.Unmarshal([]byte(out), &got); err != nil {
 					t.Fatal(err)
 				}
-				answers, entries = answers+got.Kernel.Answers, entries+got.Kernel.Entries
+				k := got.Kernel
+				if k.Answers == 0 || k.Rules == 0 {
+					t.Errorf("nothing compared: %+v", k)
+				}
+				sum.Answers, sum.Arrivals, sum.Rules, sum.Entries = sum.Answers+k.Answers, sum.Arrivals+k.Arrivals, sum.Rules+k.Rules, sum.Entries+k.Entries
 			})
 		}
 	}
-	t.Logf("%d answers and %d entries of connection tables compared, 0 differences", answers, entries)
+	t.Logf("%d answers, %d arrivals at the far end, %d rules hit, %d entries of connection tables compared, 0 differences", sum.Answers, sum.Arrivals, sum.Rules, sum.Entries)
 }
 
 // limitsTable says whether a scenario fills the connection table. Above 95 % the

@@ -9,6 +9,7 @@ import (
 	"tortie/dataplane/nf"
 	"tortie/dataplane/nftables"
 	"tortie/dataplane/packet"
+	"tortie/simulator/chance"
 	"tortie/simulator/eval"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
@@ -115,8 +116,8 @@ func met(expect string, v trace.Verdict) bool {
 }
 
 func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.Connection, error) {
-	var random *script
-	w := walk.New(fleet, walk.Options{Choose: func(c eval.Choice) int { return random.choose(c) }})
+	var random *chance.Script
+	w := walk.New(fleet, walk.Options{Choose: func(c eval.Choice) int { return random.Choose(c) }})
 	w.Record(&trace.Recorder{All: t.all || t.output == "html", Text: ruleText})
 	r := resolver{fleet: fleet, walker: w, loaded: l, iface: t.iface}
 	switch t.family {
@@ -133,7 +134,7 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	if from.kind == endAddr && from.node == "" && t.iface == "" {
 		src = r.entry(src, dst)
 	}
-	c, ok := everyBackend(func(s *script) trace.Connection {
+	c, ok := everyBackend(func(s *chance.Script) trace.Connection {
 		random = s
 		w.Reset()
 		return t.packet.connect(w, walk.Request{

@@ -8,6 +8,7 @@ import (
 	"tortie/dataplane/host"
 	"tortie/dataplane/kernel"
 	"tortie/dataplane/netns"
+	"tortie/dataplane/nf"
 )
 
 // Lab is a fleet in the kernel.
@@ -45,6 +46,7 @@ func Build(f *host.Fleet, outside []Outside) (*Lab, error) {
 
 // Close removes everything.
 func (l *Lab) Close() {
+	l.GiveUp()
 	l.servers.close()
 	for _, ns := range l.spaces {
 		ns.Close()
@@ -87,6 +89,8 @@ var quiet = map[string]string{
 	"net.ipv4.icmp_ratelimit": "0", "net.ipv4.icmp_ratemask": "0", "net.ipv4.icmp_msgs_per_sec": "1000000", "net.ipv4.icmp_msgs_burst": "1000000",
 	"net.ipv6.icmp.ratelimit":                                 "0",
 	"net.ipv4.tcp_synack_retries":                             "0",
+	"net.ipv4.conf.all.send_redirects":                        "0",
+	"net.ipv4.conf.default.send_redirects":                    "0",
 	"net.ipv6.conf.default.addr_gen_mode":                     "1",
 	"net.ipv6.conf.default.accept_ra":                         "0",
 	"net.ipv6.conf.default.router_solicitations":              "0",
@@ -121,7 +125,7 @@ func (l *Lab) segment(s *host.Segment) error {
 	if err != nil {
 		return err
 	}
-	if err := ip(sw, "link add br0 type bridge", "link set br0 up"); err != nil {
+	if err := ip(sw, "link add br0 type bridge mcast_snooping 0", "link set br0 up"); err != nil {
 		return err
 	}
 	mac, err := l.plug(sw, out, "eth0")
@@ -196,6 +200,11 @@ func (l *Lab) Replace(f *host.Fleet) error {
 	}
 	l.fleet = f
 	return nil
+}
+
+// Rules reads a node's rules with their counters.
+func (l *Lab) Rules(name host.Name) (*nf.Ruleset, error) {
+	return kernel.ReadBack(l.hosts[name], &l.fleet.FindHost(name).Ruleset)
 }
 
 // Node returns a node's namespace, or nil.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tortie/dataplane/host"
+	"tortie/dataplane/netns"
 	"tortie/dataplane/packet"
 )
 
@@ -48,6 +49,10 @@ type Try struct {
 	Proto   packet.Proto
 	SrcPort uint16 // of ICMP the identifier
 	DstPort uint16
+	// Type and Code are ICMP's.
+	Type, Code uint8
+	// HalfOpen sends only the first packet; of TCP, the answer is not answered.
+	HalfOpen bool
 	// Wait is how long the answer may take; 0 is the usual patience, which is shorter
 	// than TCP's before it tries again.
 	Wait time.Duration
@@ -69,8 +74,15 @@ type Conn struct {
 	c    net.Conn
 	// late says that a message was lost: what follows may have to wait until TCP
 	// sends it again.
-	late bool
+	late   bool
+	ns     *netns.NS // where it begins
+	hushed []func() error
+	// half is the socket of a half-open TCP connection; 0 is none.
+	half int
 }
+
+// Arrival is the first packet of a connection as the far end saw it.
+type Arrival struct{ From, To netip.AddrPort }
 
 // How long answers may take; behind a lost message TCP waits before it tries
 // again.
@@ -90,15 +102,19 @@ func (l *Lab) Open(t Try) (*Conn, Answer, error) {
 	if ns == nil {
 		return nil, 0, fmt.Errorf("nothing sits behind %s of %s", t.From.Link, t.From.Host)
 	}
-	k := &Conn{lab: l, try: t, id: lastConn.Add(1)}
+	k := &Conn{lab: l, try: t, id: lastConn.Add(1), ns: ns}
 	var answer Answer
 	err := ns.Do(func() error {
-		if t.Proto.IsICMP() {
-			var err error
+		var err error
+		switch {
+		case t.Proto.IsICMP():
 			answer, err = ping(t)
 			return err
+		case t.HalfOpen && t.Proto == packet.ProtoTCP:
+			answer, err = k.openHalf()
+			return err
 		}
-		err := k.dial()
+		err = k.dial()
 		if errors.Is(err, errNotDialled) {
 			return err
 		}
@@ -106,7 +122,7 @@ func (l *Lab) Open(t Try) (*Conn, Answer, error) {
 		return nil
 	})
 	if err == nil && k.c != nil {
-		answer = k.Send()
+		answer, err = k.first()
 		if answer != Answered {
 			k.abandon()
 		}
@@ -118,7 +134,7 @@ var errNotDialled = errors.New("the lab opens TCP, UDP and ICMP only")
 
 func (k *Conn) dial() error {
 	t := &k.try
-	d := net.Dialer{Timeout: t.patience(), Control: reuse}
+	d := net.Dialer{Timeout: t.patience(), Control: reuse, KeepAlive: -1}
 	to := netip.AddrPortFrom(t.Dst, t.DstPort).String()
 	network := "tcp"
 	switch t.Proto {
@@ -132,6 +148,7 @@ func (k *Conn) dial() error {
 	}
 	c, err := d.Dial(network, to)
 	if err == nil {
+		impatient(c)
 		k.c = c
 		k.lab.servers.keep(c)
 	}
@@ -160,8 +177,8 @@ func (k *Conn) IsOpen() bool { return k != nil && k.c != nil }
 // Seen are the server's own address and the client's as the server sees it; false
 // when nothing has reached a server.
 func (k *Conn) Seen() (local, remote netip.AddrPort, ok bool) {
-	w := k.lab.servers.find(k.id)
-	return w.local, w.remote, w.Writer != nil
+	p, ok := k.lab.servers.find(k.id)
+	return p.saw.To, p.saw.From, ok
 }
 
 // Segments is how many segments a TCP connection has sent and received, its SYN and
@@ -186,38 +203,63 @@ func (k *Conn) Segments() (sent, received int, err error) {
 	return int(info.Segs_out), int(info.Segs_in), nil
 }
 
-// Waits reports whether TCP still tries to deliver a message that was lost.
-func (k *Conn) Waits() bool { return k.IsOpen() && k.late }
+// first sends the first message; of a half-open connection nothing comes back, and
+// it is answered when it arrives.
+func (k *Conn) first() (Answer, error) {
+	if !k.try.HalfOpen {
+		return k.Send()
+	}
+	m := newMessage(k.id, silentBit)
+	if _, err := k.c.Write(m[:]); err != nil {
+		return answerOf(err), nil
+	}
+	for range int(patience / pollPause) {
+		if _, ok := k.lab.servers.find(k.id); ok {
+			return Answered, nil
+		}
+		k.c.SetReadDeadline(time.Now().Add(pollPause))
+		if _, err := k.c.Read(m[:]); answerOf(err) == Refused {
+			return Refused, nil
+		}
+	}
+	return Silence, nil
+}
 
 // Send sends a message and waits until it comes back.
-func (k *Conn) Send() Answer {
+func (k *Conn) Send() (Answer, error) {
 	if !k.IsOpen() {
-		return Silence
+		return Silence, nil
+	}
+	if err := k.speak(); err != nil {
+		return 0, err
 	}
 	k.sent++
 	m := newMessage(k.id, k.sent)
 	if _, err := k.c.Write(m[:]); err != nil && !errors.Is(err, syscall.EPERM) {
-		return answerOf(err)
+		return answerOf(err), nil
 	}
 	return k.await(m) // also of what the node's own rules drop: they may reject it
 }
 
 // Reply makes the far end send a message.
-func (k *Conn) Reply() Answer {
-	w := k.lab.servers.find(k.id)
-	if !k.IsOpen() || w.Writer == nil {
-		return Silence
+func (k *Conn) Reply() (Answer, error) {
+	p, ok := k.lab.servers.find(k.id)
+	if !k.IsOpen() || !ok {
+		return Silence, nil
+	}
+	if err := k.speak(); err != nil {
+		return 0, err
 	}
 	k.sent++
 	m := newMessage(k.id, k.sent)
-	if _, err := w.Write(m[:]); err != nil {
-		return answerOf(err)
+	if _, err := p.w.Write(m[:]); err != nil {
+		return answerOf(err), nil
 	}
 	return k.await(m)
 }
 
 // await reads until the message arrives.
-func (k *Conn) await(want message) Answer {
+func (k *Conn) await(want message) (Answer, error) {
 	wait := k.try.patience()
 	if k.late {
 		wait = longPatience
@@ -227,15 +269,18 @@ func (k *Conn) await(want message) Answer {
 	for have := 0; ; {
 		n, err := k.c.Read(m[have:])
 		if err != nil {
-			k.late = k.late || errors.Is(err, os.ErrDeadlineExceeded) && k.try.Proto == packet.ProtoTCP
-			return answerOf(err)
+			if errors.Is(err, os.ErrDeadlineExceeded) && k.try.Proto == packet.ProtoTCP {
+				k.late = true
+				return answerOf(err), k.hush()
+			}
+			return answerOf(err), nil
 		}
 		if have += n; have < len(m) {
 			continue
 		}
 		if m == want {
 			k.late = false
-			return Answered
+			return Answered, nil
 		}
 		have = 0
 	}
@@ -257,8 +302,24 @@ func (k *Conn) Reset() {
 	k.Close()
 }
 
-// abandon gives a connection up that never stood.
-func (k *Conn) abandon() { k.Close() }
+// abandon gives a connection up that never stood: neither end says a word more.
+func (k *Conn) abandon() {
+	if p, ok := k.lab.servers.find(k.id); ok {
+		p.close()
+	}
+	vanish(k.c)
+	k.c = nil
+}
+
+// vanish closes a connection without a packet. What is not TCP sends none anyway.
+func vanish(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		if raw, err := t.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_REPAIR, 1) })
+		}
+	}
+	c.Close()
+}
 
 func ipOf(a netip.Addr) net.IP {
 	if !a.IsValid() {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,8 +16,8 @@ import (
 )
 
 // A message is eight bytes: the number of the connection and that of the
-// message. Servers send every message back; the first one on a connection tells
-// them its number.
+// message. Servers send every message back, unless it asks for silence; the first
+// one on a connection tells them its number.
 type message [8]byte
 
 func newMessage(conn, n uint32) (m message) {
@@ -25,21 +26,28 @@ func newMessage(conn, n uint32) (m message) {
 	return m
 }
 
+// silentBit of a message's number asks the server not to send it back.
+const silentBit = 1 << 31
+
+func (m message) isSilent() bool { return m[4]&0x80 != 0 }
+
 func (m message) conn() uint32 { return binary.BigEndian.Uint32(m[:4]) }
 
 // servers answer everywhere in a lab.
 type servers struct {
 	mu     sync.Mutex
 	open   []io.Closer
-	speak  map[uint32]farEnd // the server's end of each connection
+	speak  map[uint32]peer // the server's end of each connection
 	listen map[string]bool
+	half   []*Conn
 }
 
-// farEnd is the server's end of a connection, and the two addresses as the server
-// sees them.
-type farEnd struct {
-	io.Writer
-	local, remote netip.AddrPort
+// peer is a server's end of a connection.
+type peer struct {
+	ns    *netns.NS
+	w     io.Writer
+	saw   Arrival
+	close func()
 }
 
 func (s *servers) close() {
@@ -58,29 +66,27 @@ func (s *servers) keep(c io.Closer) {
 	s.open = append(s.open, c)
 }
 
-func (s *servers) know(conn uint32, w io.Writer, local, remote net.Addr) {
+// keepHalf keeps a half-open connection until GiveUp.
+func (s *servers) keepHalf(k *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.half = append(s.half, k)
+}
+
+func (s *servers) know(conn uint32, p peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.speak == nil {
-		s.speak = map[uint32]farEnd{}
+		s.speak = map[uint32]peer{}
 	}
-	s.speak[conn] = farEnd{w, addrPort(local), addrPort(remote)}
+	s.speak[conn] = p
 }
 
-func addrPort(a net.Addr) netip.AddrPort {
-	p, err := netip.ParseAddrPort(a.String())
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
-}
-
-// find is the server's end of a connection; its Writer is nil when no message
-// has reached a server.
-func (s *servers) find(conn uint32) farEnd {
+func (s *servers) find(conn uint32) (peer, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.speak[conn]
+	p, ok := s.speak[conn]
+	return p, ok
 }
 
 // Listen makes every namespace answer on a port of TCP or UDP.
@@ -114,7 +120,7 @@ func (s *servers) start(ns *netns.NS, proto packet.Proto, port uint16) error {
 			if !ok || n.IP.IsLinkLocalUnicast() {
 				continue
 			}
-			if err := s.listenAt(proto, net.JoinHostPort(n.IP.String(), strconv.Itoa(int(port)))); err != nil {
+			if err := s.listenAt(ns, proto, net.JoinHostPort(n.IP.String(), strconv.Itoa(int(port)))); err != nil {
 				return err
 			}
 		}
@@ -122,40 +128,42 @@ func (s *servers) start(ns *netns.NS, proto packet.Proto, port uint16) error {
 	})
 }
 
-func (s *servers) listenAt(proto packet.Proto, where string) error {
+func (s *servers) listenAt(ns *netns.NS, proto packet.Proto, where string) error {
 	switch proto {
 	case packet.ProtoTCP:
-		ln, err := net.Listen("tcp", where)
+		quiet := net.ListenConfig{KeepAlive: -1}
+		ln, err := quiet.Listen(context.Background(), "tcp", where)
 		if err != nil {
 			return err
 		}
 		s.keep(ln)
-		go s.acceptAll(ln)
+		go s.acceptAll(ns, ln)
 	case packet.ProtoUDP:
 		pc, err := net.ListenPacket("udp", where)
 		if err != nil {
 			return err
 		}
 		s.keep(pc)
-		go s.echoPackets(pc)
+		go s.echoPackets(ns, pc)
 	}
 	return nil
 }
 
-func (s *servers) acceptAll(ln net.Listener) {
+func (s *servers) acceptAll(ns *netns.NS, ln net.Listener) {
 	for {
 		c, err := ln.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err == nil {
+			impatient(c)
 			s.keep(c)
-			go s.echo(c)
+			go s.echo(ns, c)
 		}
 	}
 }
 
-func (s *servers) echo(c net.Conn) {
+func (s *servers) echo(ns *netns.NS, c net.Conn) {
 	defer c.Close()
 	var m message
 	for first := true; ; first = false {
@@ -163,7 +171,7 @@ func (s *servers) echo(c net.Conn) {
 			return
 		}
 		if first {
-			s.know(m.conn(), c, c.LocalAddr(), c.RemoteAddr())
+			s.know(m.conn(), peer{ns, c, Arrival{addrPort(c.RemoteAddr()), addrPort(c.LocalAddr())}, func() { vanish(c) }})
 		}
 		if _, err := c.Write(m[:]); err != nil {
 			return
@@ -179,7 +187,7 @@ type udpPeer struct {
 
 func (p udpPeer) Write(b []byte) (int, error) { return p.pc.WriteTo(b, p.to) }
 
-func (s *servers) echoPackets(pc net.PacketConn) {
+func (s *servers) echoPackets(ns *netns.NS, pc net.PacketConn) {
 	var m message
 	for {
 		n, from, err := pc.ReadFrom(m[:])
@@ -189,7 +197,21 @@ func (s *servers) echoPackets(pc net.PacketConn) {
 		if err != nil || n != len(m) {
 			continue
 		}
-		s.know(m.conn(), udpPeer{pc, from}, pc.LocalAddr(), from)
-		pc.WriteTo(m[:], from)
+		s.know(m.conn(), peer{ns, udpPeer{pc, from}, Arrival{addrPort(from), addrPort(pc.LocalAddr())}, func() {}})
+		if !m.isSilent() {
+			pc.WriteTo(m[:], from)
+		}
 	}
+}
+
+// addrPort is the address and port of a socket's end.
+func addrPort(a net.Addr) netip.AddrPort {
+	var ap netip.AddrPort
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		ap = a.AddrPort()
+	case *net.UDPAddr:
+		ap = a.AddrPort()
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }

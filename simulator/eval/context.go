@@ -87,6 +87,8 @@ const (
 // numbered from 0.
 type Choice struct {
 	Kind ChoiceKind
+	// Host is where the choice is made; the walk fills it in.
+	Host string
 	Rule RuleRef
 	N    int
 	// Probability of alternative 1 of a ChoiceStatistic.

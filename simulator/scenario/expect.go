@@ -11,7 +11,8 @@ import (
 )
 
 // judge compares a step with what was expected of it.
-func (p *Player) judge(e *Expect, r *StepResult) {
+func (p *Player) judge(s *Step, r *StepResult) {
+	e := s.Expect
 	if e == nil {
 		return
 	}
@@ -22,35 +23,108 @@ func (p *Player) judge(e *Expect, r *StepResult) {
 		}
 	}
 	if e.Verdict != "" {
-		check(met(e.Verdict, r.Verdict), "expected %s, got %s%s", e.Verdict, r.Verdict, reasonText(r.Reason))
+		ok, why := verdictMet(e.Verdict, r)
+		check(ok, "expected %s, got %s", e.Verdict, why)
 	}
 	if e.Allowed != nil {
 		check(*e.Allowed == r.Allowed, "expected %d of %d connections to be allowed, got %d", *e.Allowed, r.Opened, r.Allowed)
 	}
-	p.judgeReason(e, r, check)
-	p.judgeConntrack(e, r, check)
-	for _, want := range e.Packets {
+	p.judgeReason(e, s, r, check)
+	p.judgeConntrack(e, s, check)
+	if a := e.Arrives; a != nil {
+		check(arrives(a.From, r.From) && arrives(a.To, r.To), "expected the packet to arrive%s, %s", endsText(*a), arrivedText(r))
+	}
+	for i, want := range e.Packets {
+		p.known(s, &want.Policy, "expect", "packets", i, "by")
+		p.knownNode(s, want.Node, "expect", "packets", i, "node")
 		got := p.hits(&want)
 		check(got == want.Packets, "expected %d packets at %s, got %d", want.Packets, ruleName(&want), got)
 	}
+}
+
+// verdictMet reports whether a step has the wanted verdict, for every backend that
+// its service can choose; what it got is said if not.
+func verdictMet(want trace.Verdict, r *StepResult) (ok bool, got string) {
+	for i := range r.Backends {
+		if b := &r.Backends[i]; !met(want, b.Verdict) {
+			return false, fmt.Sprintf("%s by backend %s%s", b.Verdict, b.Address, reasonText(&b.Reason))
+		}
+	}
+	return met(want, r.Verdict), string(r.Verdict) + reasonText(r.Reason)
+}
+
+// arrives reports whether an end is the wanted one, which may lack its port.
+func arrives(want, got string) bool {
+	if want == "" || want == got {
+		return true
+	}
+	a, port, err1 := splitEnd(want)
+	b, _, err2 := splitEnd(got)
+	return err1 == nil && err2 == nil && port == 0 && a == b
+}
+
+func endsText(a Arrives) string {
+	text := ""
+	if a.From != "" {
+		text += " from " + a.From
+	}
+	if a.To != "" {
+		text += " at " + a.To
+	}
+	return text
+}
+
+func arrivedText(r *StepResult) string {
+	if r.To == "" {
+		return "but it does not"
+	}
+	return "it came" + endsText(Arrives{r.From, r.To})
 }
 
 func met(want, got trace.Verdict) bool {
 	return want == got || want == trace.Deny && got == trace.Reject
 }
 
-func (p *Player) judgeReason(e *Expect, r *StepResult, check func(bool, string, ...any)) {
+// known reports a name in an expectation that nothing has: it would be a typing
+// error that is never noticed when no packets are expected.
+func (p *Player) known(s *Step, want *trace.Policy, part ...any) {
+	if p.run.world.Policies == nil || want.Name == "" {
+		return
+	}
+	for _, name := range p.run.world.Policies() {
+		if !slices.Contains(p.run.names, name) {
+			p.run.names = append(p.run.names, name)
+		}
+	}
+	if !slices.Contains(p.run.names, want.Name) {
+		hint := meant(p.run.script.nearest, want.Name, p.run.names)
+		p.run.bad(s, fmt.Sprintf("no policy, profile, tier or service is called %q\n%s", want.Name, hint), part...)
+	}
+}
+
+// knownNode reports a node in an expectation that does not exist.
+func (p *Player) knownNode(s *Step, name host.Name, part ...any) bool {
+	if name == "" || p.Fleet.FindHost(name) != nil {
+		return true
+	}
+	p.run.bad(s, p.noNode(name), part...)
+	return false
+}
+
+func (p *Player) judgeReason(e *Expect, s *Step, r *StepResult, check func(bool, string, ...any)) {
 	reason := trace.Reason{}
 	if r.Reason != nil {
 		reason = *r.Reason
 	}
 	if e.By != nil {
+		p.known(s, e.By, "expect", "by")
 		check(samePolicy(e.By, reason.Policy), "expected %s to decide, but %s%s", describe(e.By), r.Verdict, reasonText(r.Reason))
 	}
 	if e.NoPolicy {
 		check(reason.Policy == nil, "expected no policy to decide, but %s%s", r.Verdict, reasonText(r.Reason))
 	}
 	if a := e.At; a != nil {
+		p.knownNode(s, host.Name(a.Node), "expect", "at", "node")
 		table, chain := PlaceOf(&reason)
 		ok := matches(a.Node, reason.Node) && matches(a.Hook, reason.Hook) && matches(a.Table, table) && matches(a.Chain, chain)
 		check(ok, "expected the verdict at %s, got it at %s", placeText(*a), placeText(Place{reason.Node, reason.Hook, table, chain}))
@@ -110,40 +184,34 @@ func describe(p *trace.Policy) string {
 
 // judgeConntrack looks at how nodes remember the step's connection, and at how
 // many connections they remember.
-func (p *Player) judgeConntrack(e *Expect, r *StepResult, check func(bool, string, ...any)) {
-	if c := p.concerned(r); c != nil {
-		for _, want := range e.Entries {
-			got := c.Entry(want.Node)
-			switch {
-			case p.Fleet.FindHost(want.Node) == nil:
-				check(false, "expected an entry on node %q, which does not exist", want.Node)
-			case want.Absent:
-				check(!got.Tracked, "expected %s to have no entry, got %s %s", want.Node, got.State, got.Original)
-			default:
-				check(got.Tracked && matches(want.State, got.State), "expected an entry%s on %s, got %s",
-					word(want.State), want.Node, entryText(got))
-			}
-		}
-	} else if len(e.Entries) > 0 {
-		check(false, "expected entries, but the step is about no connection")
-	}
-	for _, node := range sortedNames(e.Counts) {
-		t := p.Walker.Conntrack(node)
-		if t == nil {
-			check(false, "expected a count on node %q, which does not exist", node)
+func (p *Player) judgeConntrack(e *Expect, s *Step, check func(bool, string, ...any)) {
+	for i, want := range e.Entries {
+		c := p.concerned(s)
+		if !p.knownNode(s, want.Node, "expect", "conntrack", i, "node") || c == nil {
 			continue
 		}
-		got := len(t.List(p.Walker.Now()))
+		got := c.Entry(want.Node)
+		if want.Absent {
+			check(!got.Tracked, "expected %s to have no entry, got %s %s", want.Node, got.State, got.Original)
+			continue
+		}
+		check(got.Tracked && matches(want.State, got.State), "expected an entry%s on %s, got %s", word(want.State), want.Node, entryText(got))
+	}
+	for _, node := range sortedNames(e.Counts) {
+		if !p.knownNode(s, node, "expect", "entries", string(node)) {
+			continue
+		}
+		got := len(p.Walker.Conntrack(node).List(p.Walker.Now()))
 		check(got == e.Counts[node], "expected %d entries on %s, got %d", e.Counts[node], node, got)
 	}
 }
 
 // concerned is the connection that the step is about.
-func (p *Player) concerned(r *StepResult) *walk.Session {
+func (p *Player) concerned(s *Step) *walk.Session {
 	if n := len(p.Opened); n > 0 {
 		return p.Opened[n-1]
 	}
-	return p.sessions[p.script.Steps[r.Step-1].Connection]
+	return p.sessions[s.Connection]
 }
 
 func sortedNames(m map[host.Name]int) []host.Name {
@@ -172,10 +240,10 @@ func entryText(c trace.Conntrack) string {
 // hits counts the packets of the step that met a rule.
 func (p *Player) hits(want *RuleCount) int {
 	n := 0
-	for i := range p.paths {
+	for i := range p.Paths {
 		nodes := map[string]bool{}
-		for j := range p.paths[i].Steps {
-			s := &p.paths[i].Steps[j]
+		for j := range p.Paths[i].Steps {
+			s := &p.Paths[i].Steps[j]
 			if s.Kind == trace.KindRule && s.Matched == trace.MatchedYes && samePolicy(&want.Policy, s.Policy) && matches(string(want.Node), s.Node) {
 				nodes[s.Node] = true
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tortie/simulator/trace"
+	"tortie/simulator/walk"
 )
 
 // Schema is the version of the JSON form.
@@ -24,10 +25,13 @@ type Result struct {
 	Kernel *Comparison `json:"kernel,omitempty"`
 }
 
-// Comparison is how the kernel's answers and connection tables compare with the
-// simulator's, over all steps.
+// Comparison is how the kernel compares with the simulator over all steps: how
+// many answers, first packets as the far end saw them, rules hit and entries of
+// connection tables were compared, and what differed.
 type Comparison struct {
 	Answers     int      `json:"answers"`
+	Arrivals    int      `json:"arrivals"`
+	Rules       int      `json:"rules"`
 	Entries     int      `json:"entries"`
 	Differences []string `json:"differences"`
 }
@@ -45,14 +49,31 @@ type StepResult struct {
 	Verdict trace.Verdict `json:"verdict,omitempty"`
 	Reason  *trace.Reason `json:"reason,omitempty"`
 	// Opened and Allowed count the connections of an open.
-	Opened    int               `json:"opened,omitempty"`
-	Allowed   int               `json:"allowed,omitempty"`
+	Opened  int `json:"opened,omitempty"`
+	Allowed int `json:"allowed,omitempty"`
+	// From and To are the ends of the first packet as the far end sees it; empty
+	// when it does not arrive.
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// Backends are the outcomes of a service with several backends; the rest is
+	// about one of them: the first that is refused, if there is one.
+	Backends  []trace.Backend   `json:"backends,omitempty"`
 	Conntrack []trace.Conntrack `json:"conntrack,omitempty"`
 	// Expected is how many expectations the step had; Failures are those that
 	// were not met.
 	Expected int      `json:"expected"`
 	Failures []string `json:"failures,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
+
+	backend string // to which the first packet was translated
+	picks   []int  // how the step chose at random
+}
+
+// arrived notes how the first packet of a connection arrived.
+func (s *StepResult) arrived(c *walk.Session) {
+	if _, p, ok := c.Arrived(); ok {
+		s.From, s.To = trace.End(&p, true), trace.End(&p, false)
+	}
 }
 
 // OK reports whether every expectation was met, and the kernel agrees if it was
@@ -90,8 +111,8 @@ func (r *Result) WriteText(w io.Writer, color bool) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "kernel: %d answers and %d entries of connection tables compared, %d differences\n",
-		r.Kernel.Answers, r.Kernel.Entries, len(r.Kernel.Differences))
+	_, err := fmt.Fprintf(w, "kernel: compared %d answers, %d arrivals at the far end, %d rules hit, %d entries of connection tables: %d differences\n",
+		r.Kernel.Answers, r.Kernel.Arrivals, r.Kernel.Rules, r.Kernel.Entries, len(r.Kernel.Differences))
 	return err
 }
 
@@ -124,13 +145,35 @@ func paint(on bool, code, text string) string {
 
 // outcome says in a few words what the packets met.
 func (s *StepResult) outcome() string {
-	switch {
-	case s.Verdict == "":
+	if s.Verdict == "" {
 		return ""
-	case s.Opened > 1:
-		return fmt.Sprintf("\n            %d of %d allowed", s.Allowed, s.Opened) + reasonText(s.Reason)
 	}
-	return "\n            " + string(s.Verdict) + reasonText(s.Reason)
+	text := "\n            " + string(s.Verdict)
+	if s.Opened > 1 {
+		text = fmt.Sprintf("\n            %d of %d allowed", s.Allowed, s.Opened)
+	}
+	if n := len(s.Backends); n > 0 {
+		text += fmt.Sprintf(" by %s of %d backends", howMany(s.sameVerdict(), n), n)
+	}
+	return text + reasonText(s.Reason)
+}
+
+func howMany(n, all int) string {
+	if n == all {
+		return "each"
+	}
+	return fmt.Sprint(n)
+}
+
+// sameVerdict counts the backends with the verdict of the step.
+func (s *StepResult) sameVerdict() int {
+	n := 0
+	for i := range s.Backends {
+		if s.Backends[i].Verdict == s.Verdict {
+			n++
+		}
+	}
+	return n
 }
 
 func reasonText(r *trace.Reason) string {

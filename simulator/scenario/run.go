@@ -1,12 +1,17 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
+	"tortie/compiler/diag"
 	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
+	"tortie/simulator/chance"
+	"tortie/simulator/eval"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 )
@@ -15,17 +20,30 @@ import (
 type World struct {
 	// Fleet is the fleet that the scenario begins with.
 	Fleet *host.Fleet
-	// Change makes the fleet after the step of that index, an ActionChange.
+	// Change makes the fleet after a step that changes objects, by the step's index
+	// in the document; it is called once for each, in order.
 	Change func(step int) (*host.Fleet, error)
-	// Request turns the ends of an Open into a request without source port.
+	// Request turns the ends of an Open into a request without source port. An
+	// EndError says which of them is wrong.
 	Request func(w *walk.Walker, f *host.Fleet, o *Open) (walk.Request, error)
+	// Policies are the names that a reason may have now: of policies, profiles,
+	// tiers and services. Nil leaves names in expectations unchecked.
+	Policies func() []string
 	// Explain fills in which policies rules were made from.
 	Explain func(c *trace.Connection, f *host.Fleet)
 	// RuleText writes a rule (see trace.Recorder).
 	RuleText func(t *nf.Table, c *nf.Chain, r *nf.Rule) string
 	// Watch, if set, is called after each step.
-	Watch func(p *Player, step int, r *StepResult) error
+	Watch func(p *Player, step *Step, r *StepResult)
 }
+
+// EndError is an end that cannot be found: Field is "from", "to" or "backend".
+type EndError struct {
+	Field string
+	Err   error
+}
+
+func (e *EndError) Error() string { return e.Err.Error() }
 
 // Player plays a scenario step by step.
 type Player struct {
@@ -33,45 +51,118 @@ type Player struct {
 	Fleet  *host.Fleet
 	// Opened are the connections that the last step opened.
 	Opened []*walk.Session
+	// Paths are the ways of the last step's packets.
+	Paths []trace.Packet
+	// Chance is how the last step chose at random; nil without an open.
+	Chance *chance.Script
 
-	world    World
-	script   *Scenario
+	run      *run
 	sessions map[string]*walk.Session
 	nextPort uint16
-	paths    []trace.Packet // the ways of the step's packets
+	random   *chance.Script
+	given    []int // how to choose at random
+	mute     bool  // record nothing
+}
+
+// run is a scenario while it is being played.
+type run struct {
+	script *Scenario
+	world  World
+	// fleets are those that changes made, by index of their step.
+	fleets map[int]*host.Fleet
+	// picks are how the steps so far chose at random.
+	picks [][]int
+	// failed are the steps that could not be played.
+	failed map[int]bool
+	names  []string // that policies had so far
+	diags  diag.List
 }
 
 // firstPort is the source port of the first connection that names none.
 const firstPort = 40000
 
-// Run plays the scenario. The error is for a script that cannot be played: an
-// end that does not exist, objects that cannot be read.
-func Run(s *Scenario, world World) (*Result, error) {
-	p := &Player{world: world, script: s, sessions: map[string]*walk.Session{}, nextPort: firstPort, Fleet: world.Fleet}
-	p.limit()
-	p.Walker = walk.New(p.Fleet, walk.Options{})
+// Run plays the scenario. Findings are what is wrong with the script: ends that
+// do not exist, objects that cannot be read. Steps that have one are left out.
+func Run(s *Scenario, world World) (*Result, diag.List) {
+	r := &run{script: s, world: world, fleets: map[int]*host.Fleet{}, failed: map[int]bool{}}
+	p := r.player()
 	out := &Result{Schema: Schema, Scenario: s.Name, Notes: p.Fleet.Notes, Steps: []StepResult{}}
 	for i := range s.Steps {
-		r, err := p.play(i)
+		var got StepResult
+		err := errSkip
+		if !s.Steps[i].faulty {
+			p, got, err = r.step(p, i)
+		}
+		r.picks = append(r.picks, got.picks)
 		if err != nil {
-			return nil, fmt.Errorf("%s: step %d: %w", s.Steps[i].Span, i+1, err)
-		}
-		p.judge(s.Steps[i].Expect, &r)
-		if world.Watch != nil {
-			if err := world.Watch(p, i, &r); err != nil {
-				return nil, fmt.Errorf("%s: step %d: %w", s.Steps[i].Span, i+1, err)
+			r.failed[i] = true
+			r.fail(&s.Steps[i], err)
+			if s.Steps[i].Action == ActionChange {
+				break // what follows would miss its objects
 			}
+			continue
 		}
-		out.Passed += r.Expected - len(r.Failures)
-		out.Failed += len(r.Failures)
-		out.Steps = append(out.Steps, r)
+		p.judge(&s.Steps[i], &got)
+		if world.Watch != nil {
+			world.Watch(p, &s.Steps[i], &got)
+		}
+		out.Passed += got.Expected - len(got.Failures)
+		out.Failed += len(got.Failures)
+		out.Steps = append(out.Steps, got)
 	}
-	return out, nil
+	return out, r.diags
+}
+
+// fail reports a step that cannot be played; errSkip was reported before.
+func (r *run) fail(s *Step, err error) {
+	var end *EndError
+	switch {
+	case errors.Is(err, errSkip):
+	case errors.As(err, &end):
+		r.bad(s, err.Error(), "open", end.Field)
+	default:
+		r.bad(s, err.Error())
+	}
+}
+
+// bad reports a mistake at a part of a step. A second line of the message is a
+// hint.
+func (r *run) bad(s *Step, message string, part ...any) {
+	message, hint, _ := strings.Cut(message, "\n")
+	f := diag.Finding{Code: CodeBad, Severity: diag.Error, Span: s.Span, Message: message, Hint: hint}
+	if r.script.place != nil {
+		f.Span = r.script.place(join([]any{"spec", "steps", s.Index}, part...)...)
+	}
+	if !slices.Contains(findingKeys(r.diags), findingKey(f)) {
+		r.diags.Add(f)
+	}
+}
+
+func findingKey(f diag.Finding) string { return f.Span.String() + f.Message }
+
+func findingKeys(l diag.List) []string {
+	keys := make([]string, len(l))
+	for i, f := range l {
+		keys[i] = findingKey(f)
+	}
+	return keys
+}
+
+func (r *run) player() *Player {
+	p := &Player{run: r, sessions: map[string]*walk.Session{}, nextPort: firstPort, Fleet: r.world.Fleet}
+	p.limit()
+	p.Walker = walk.New(p.Fleet, walk.Options{Choose: func(c eval.Choice) int {
+		if p.random == nil {
+			p.random = &chance.Script{}
+		}
+		return p.random.Choose(c)
+	}})
+	return p
 }
 
 // limit gives every node the connection table that the script asks for.
 func (p *Player) limit() {
-	if p.script.ConntrackMax == 0 {
+	if p.run.script.ConntrackMax == 0 {
 		return
 	}
 	for i := range p.Fleet.Hosts {
@@ -79,18 +170,21 @@ func (p *Player) limit() {
 		if h.Sysctls == nil {
 			h.Sysctls = map[string]string{}
 		}
-		h.Sysctls["net.netfilter.nf_conntrack_max"] = strconv.Itoa(p.script.ConntrackMax)
+		h.Sysctls["net.netfilter.nf_conntrack_max"] = strconv.Itoa(p.run.script.ConntrackMax)
 	}
 }
 
+// errSkip is a step that needs one which failed.
+var errSkip = errors.New("an earlier step failed")
+
 // play does what a step says.
 func (p *Player) play(i int) (StepResult, error) {
-	s := &p.script.Steps[i]
-	r := StepResult{Step: i + 1, Name: s.Name, Action: s.Action, Text: s.Text, Time: p.Walker.Now().Seconds()}
+	s := &p.run.script.Steps[i]
+	r := StepResult{Step: s.Index + 1, Name: s.Name, Action: s.Action, Text: s.Text, Time: p.Walker.Now().Seconds()}
 	if s.Span.File != "" {
 		r.Source = &trace.Source{File: s.Span.File, Line: s.Span.Start.Line}
 	}
-	p.paths, p.Opened = nil, nil
+	p.Paths, p.Opened, p.Chance, p.random = nil, nil, nil, nil
 	switch s.Action {
 	case ActionOpen:
 		return r, p.open(s.Open, &r)
@@ -101,16 +195,23 @@ func (p *Player) play(i int) (StepResult, error) {
 	case ActionChange:
 		return r, p.change(i)
 	case ActionCheck:
+		if s.Connection != "" && p.sessions[s.Connection] == nil {
+			return r, errSkip
+		}
 	default:
 		return r, p.speak(s, &r)
 	}
 	return r, nil
 }
 
-func (p *Player) change(step int) error {
-	f, err := p.world.Change(step)
-	if err != nil {
-		return err
+func (p *Player) change(i int) error {
+	f := p.run.fleets[i]
+	if f == nil {
+		var err error
+		if f, err = p.run.world.Change(p.run.script.Steps[i].Index); err != nil {
+			return err
+		}
+		p.run.fleets[i] = f
 	}
 	p.Fleet = f
 	p.limit()
@@ -119,32 +220,35 @@ func (p *Player) change(step int) error {
 }
 
 func (p *Player) forget(node host.Name) error {
-	found := false
+	if node != "" && p.Fleet.FindHost(node) == nil {
+		return errors.New(p.noNode(node))
+	}
 	for i := range p.Fleet.Hosts {
 		if name := p.Fleet.Hosts[i].Name; node == "" || node == name {
 			p.Walker.Conntrack(name).Flush()
-			found = true
 		}
-	}
-	if !found {
-		return fmt.Errorf("no node %q", node)
 	}
 	return nil
 }
 
-// Session returns the connection of that name.
-func (p *Player) Session(name string) (*walk.Session, error) {
-	if s := p.sessions[name]; s != nil {
-		return s, nil
+// noNode says that a node does not exist, and on a second line what to write.
+func (p *Player) noNode(name host.Name) string {
+	var names []string
+	for i := range p.Fleet.Hosts {
+		names = append(names, string(p.Fleet.Hosts[i].Name))
 	}
-	return nil, fmt.Errorf("no connection %q was opened", name)
+	hint := meant(p.run.script.nearest, string(name), names)
+	if hint == "" {
+		hint = "there is " + strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("no node %q\n%s", name, hint)
 }
 
 // speak sends packets of an open connection.
 func (p *Player) speak(s *Step, r *StepResult) error {
-	c, err := p.Session(s.Connection)
-	if err != nil {
-		return err
+	c := p.sessions[s.Connection]
+	if c == nil {
+		return errSkip
 	}
 	p.record(func() trace.Connection {
 		switch s.Action {
@@ -161,37 +265,41 @@ func (p *Player) speak(s *Step, r *StepResult) error {
 }
 
 // record does something with a connection and notes what became of it.
-func (p *Player) record(do func() trace.Connection, r *StepResult) trace.Verdict {
-	p.Walker.Record(&trace.Recorder{Text: p.world.RuleText})
+func (p *Player) record(do func() trace.Connection, r *StepResult) trace.Connection {
+	if p.mute {
+		return do()
+	}
+	p.Walker.Record(&trace.Recorder{Text: p.run.world.RuleText})
 	c := do()
 	p.Walker.Record(nil)
-	if p.world.Explain != nil {
-		p.world.Explain(&c, p.Fleet)
+	if p.run.world.Explain != nil {
+		p.run.world.Explain(&c, p.Fleet)
 	}
 	if r.Verdict == "" || r.Verdict == trace.Allow && c.Verdict != trace.Allow {
 		r.Verdict, r.Reason = c.Verdict, &c.Reason
 	}
 	r.Conntrack = c.Conntrack
-	p.paths = append(p.paths, c.Packets...)
+	p.Paths = append(p.Paths, c.Packets...)
 	for _, n := range c.Notes {
 		if !slices.Contains(r.Notes, n) {
 			r.Notes = append(r.Notes, n)
 		}
 	}
-	return c.Verdict
+	return c
 }
 
 // open opens connections.
 func (p *Player) open(o *Open, r *StepResult) error {
-	req, err := p.world.Request(p.Walker, p.Fleet, o)
+	req, err := p.run.world.Request(p.Walker, p.Fleet, o)
 	if err != nil {
 		return err
 	}
-	req.Closed = o.Closed
+	req.Closed, req.HalfOpen = o.Closed, o.HalfOpen
 	if o.SrcPort != 0 {
 		p.nextPort = o.SrcPort
 	}
-	for range max(o.Count, 1) {
+	for i := range max(o.Count, 1) {
+		p.random = &chance.Script{Picks: p.given}
 		if req.Proto.HasPorts() {
 			req.SrcPort = p.nextPort
 			p.nextPort = max(p.nextPort+1, 1024)
@@ -199,22 +307,29 @@ func (p *Player) open(o *Open, r *StepResult) error {
 			req.ICMPID = p.nextPort
 			p.nextPort++
 		}
-		var s *walk.Session
-		v := p.record(func() (c trace.Connection) {
-			s, c = p.Walker.Open(req)
-			return c
-		}, r)
+		s, c := p.openOne(req, r)
 		p.Opened = append(p.Opened, s)
-		r.Opened++
-		if v == trace.Allow {
+		if i == 0 {
+			p.Chance, r.backend = p.random, chance.Backend(&c)
+			r.arrived(s)
+		}
+		if r.Opened++; c.Verdict == trace.Allow {
 			r.Allowed++
 		}
 		if o.Close && s.IsOpen() {
-			s.Close()
+			p.record(s.Close, &StepResult{})
 		}
 	}
 	if o.As != "" {
 		p.sessions[o.As] = p.Opened[len(p.Opened)-1]
 	}
 	return nil
+}
+
+func (p *Player) openOne(req walk.Request, r *StepResult) (s *walk.Session, c trace.Connection) {
+	c = p.record(func() (c trace.Connection) {
+		s, c = p.Walker.Open(req)
+		return c
+	}, r)
+	return s, c
 }

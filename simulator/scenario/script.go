@@ -15,6 +15,9 @@ type Scenario struct {
 	// kernel's default.
 	ConntrackMax int
 	Steps        []Step
+
+	place   func(path ...any) diag.Span
+	nearest func(word string, all []string) string
 }
 
 // Action is what a step does.
@@ -35,6 +38,8 @@ const (
 
 // Step is one step of a script.
 type Step struct {
+	// Index is the step's index in the document.
+	Index  int
 	Name   string
 	Span   diag.Span
 	Action Action
@@ -50,6 +55,8 @@ type Step struct {
 	// Text says in a few words what the step does.
 	Text   string
 	Expect *Expect
+
+	faulty bool // cannot be played
 }
 
 // Open opens one connection, or many of consecutive source ports.
@@ -61,10 +68,17 @@ type Open struct {
 	SrcPort uint16
 	// Count is how many are opened; at least 1.
 	Count int
+	// Backend is the one backend of a service to choose: an address, with or
+	// without port, or the name of an endpoint; empty tries all.
+	Backend string
+	// Family is 4 or 6; 0 is any.
+	Family int
 	// Close ends each of them at once.
 	Close bool
 	// Closed says that nobody listens at the far end.
 	Closed bool
+	// HalfOpen sends only the first packet and, of TCP, its answer.
+	HalfOpen bool
 }
 
 // Expect is what must be true after a step. What is not set is not asked.
@@ -77,6 +91,8 @@ type Expect struct {
 	At       *Place
 	// Allowed is how many connections of many must have been allowed.
 	Allowed *int
+	// Arrives is the first packet as the far end sees it.
+	Arrives *Arrives
 	// Entries are how nodes must remember the step's connection.
 	Entries []Entry
 	// Counts are how many connections nodes must remember in all.
@@ -89,6 +105,10 @@ type Expect struct {
 type Place struct {
 	Node, Hook, Table, Chain string
 }
+
+// Arrives are the ends of a packet, with or without ports; empty ones match
+// anything.
+type Arrives struct{ From, To string }
 
 // Entry is how a node remembers a connection.
 type Entry struct {
@@ -105,3 +125,6 @@ type RuleCount struct {
 	Node    host.Name
 	Packets int
 }
+
+// CodeBad is the code of findings about scripts.
+const CodeBad = "scenario/bad"

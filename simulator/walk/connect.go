@@ -41,6 +41,8 @@ type Request struct {
 	// Enters says that the first packet comes in by From.Link as it is, whatever the
 	// kernel of a pod behind that link would do with it.
 	Enters bool
+	// HalfOpen sends only the first packet and, of TCP, its answer.
+	HalfOpen bool
 }
 
 // dialog is a connection while it is being tried.
@@ -153,12 +155,12 @@ func (d *dialog) exchange() {
 		p.PayloadLen = 32
 		if d.request(*p) && d.req.Closed {
 			d.closed()
-		} else if d.alive() {
+		} else if d.alive() && !d.req.HalfOpen {
 			d.reply(func(*packet.Packet) {})
 		}
 	default:
 		p.PayloadLen = 32
-		if d.request(*p) {
+		if d.request(*p) && !d.req.HalfOpen {
 			d.reply(func(*packet.Packet) {})
 		}
 	}
@@ -188,7 +190,7 @@ func (d *dialog) tcp() {
 		p.TCP = packet.TCP{Seq: serverSeq, Ack: clientSeq + 1, Flags: packet.SYN | packet.ACK, Window: 65160,
 			HasWScale: true, WScale: 7, SACKPermitted: true, MSS: 1460}
 	})
-	if !ok {
+	if !ok || d.req.HalfOpen {
 		return
 	}
 	ack := syn
@@ -220,7 +222,7 @@ func (d *dialog) sctp() {
 	p.SCTP = []packet.SCTPChunk{{Type: sctpInit, InitTag: clientTag}}
 	if !d.request(p) || !d.reply(func(p *packet.Packet) {
 		p.Vtag, p.SCTP = clientTag, []packet.SCTPChunk{{Type: sctpInitAck, InitTag: serverTag}}
-	}) {
+	}) || d.req.HalfOpen {
 		return
 	}
 	p.Vtag, p.SCTP = serverTag, []packet.SCTPChunk{{Type: sctpCookieEcho}}
@@ -247,10 +249,7 @@ func (d *dialog) icmp() {
 		}
 	}
 	answer, asks := icmpReplies[p.Proto][p.ICMPType]
-	if !d.request(*p) {
-		return
-	}
-	if asks {
+	if d.request(*p) && asks && !d.req.HalfOpen {
 		d.reply(func(p *packet.Packet) { p.ICMPType = answer })
 	}
 }

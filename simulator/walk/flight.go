@@ -114,7 +114,7 @@ func (w *Walker) take(p *packet.Packet, depth int) *flight {
 	c.FrameDst = unset
 	c.Packet, c.In, c.Out, c.Ct, c.LastMark = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, eval.RuleRef{}
 	c.IPVS, c.Bridged = nil, false
-	c.Hook, c.Now, c.Choose, c.Explore, c.Rec = 0, w.now, w.opts.Choose, w.opts.Explore, w.rec
+	c.Hook, c.Now, c.Choose, c.Explore, c.Rec = 0, w.now, nil, w.opts.Explore, w.rec
 	return f
 }
 
@@ -128,7 +128,7 @@ func (w *Walker) give(f *flight) Outcome {
 // on prepares the flight for a host.
 func (f *flight) on(n *node) {
 	n.expire()
-	f.ctx.State, f.ctx.Lookups = &n.mem, n
+	f.ctx.State, f.ctx.Lookups, f.ctx.Choose = &n.mem, n, n.choose
 	if n.w.rec != nil {
 		n.w.rec.Node = string(n.state.Name)
 	}

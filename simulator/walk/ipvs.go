@@ -99,8 +99,8 @@ func (n *node) schedule(v *host.VirtualServer, client, virtual ipvsEnd) *ipvsCon
 
 func (n *node) chooseServer(v *host.VirtualServer, able []ipvsEnd) int {
 	i := 0
-	if choose := n.w.opts.Choose; choose != nil && len(able) > 1 {
-		i = choose(eval.Choice{Kind: eval.ChoiceServer, N: len(able)})
+	if n.choose != nil && len(able) > 1 {
+		i = n.choose(eval.Choice{Kind: eval.ChoiceServer, N: len(able)})
 	}
 	i = min(max(i, 0), len(able)-1)
 	if r := n.w.rec; r.On() && len(able) > 1 {

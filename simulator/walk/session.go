@@ -42,7 +42,7 @@ func (w *Walker) Open(r Request) (*Session, trace.Connection) {
 			d.exchange()
 		}
 	})
-	s.open = c.Verdict == trace.Allow && !r.Closed
+	s.open = c.Verdict == trace.Allow && !r.Closed && !r.HalfOpen
 	return s, c
 }
 

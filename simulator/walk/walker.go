@@ -53,6 +53,7 @@ type node struct {
 	ct     *conntrack.Table
 	eng    *eval.Engine
 	mem    eval.State
+	choose func(eval.Choice) int
 	plan4  plan
 	plan6  plan
 	ifaces map[host.LinkName]eval.Iface
@@ -82,6 +83,18 @@ func New(f *host.Fleet, o Options) *Walker {
 	w := &Walker{opts: o}
 	w.compile(f)
 	return w
+}
+
+// chooser asks Options.Choose on behalf of a host; nil without one.
+func (w *Walker) chooser(h host.Name) func(eval.Choice) int {
+	ask := w.opts.Choose
+	if ask == nil {
+		return nil
+	}
+	return func(c eval.Choice) int {
+		c.Host = string(h)
+		return ask(c)
+	}
 }
 
 // Replace goes on with another fleet: rules, routes and endpoints are its own,
@@ -124,7 +137,7 @@ func newNode(w *Walker, s *host.State) *node {
 	n := &node{w: w, state: s, routes: route.New(s), eng: eval.New(&s.Ruleset),
 		ct: conntrack.NewTable(conntrackConfig(s, w.opts)), ifaces: map[host.LinkName]eval.Iface{},
 		counts: map[countKey]*countList{}, peers: map[netip.Addr]peer{}, frags: map[fragKey]*fragQueue{}, hops: map[hopKey]int{}, ttl: 64,
-		ipvs: newIPVS(s.IPVS), bridges: map[host.LinkName]bool{}, devices: deviceChains(&s.Ruleset)}
+		choose: w.chooser(s.Name), ipvs: newIPVS(s.IPVS), bridges: map[host.LinkName]bool{}, devices: deviceChains(&s.Ruleset)}
 	for i := range s.Links {
 		l := &s.Links[i]
 		n.ifaces[l.Name] = eval.Iface{Name: string(l.Name), Index: linkIndex(l, i)}

@@ -1,0 +1,121 @@
+package perform
+
+import (
+	"fmt"
+	"slices"
+
+	"tortie/dataplane/host"
+	"tortie/dataplane/lab"
+	"tortie/dataplane/packet"
+	"tortie/simulator/scenario"
+	"tortie/simulator/trace"
+	"tortie/simulator/walk"
+)
+
+// Rehearsal is what the simulator did, step by step, for the kernel to do again.
+type Rehearsal struct {
+	steps []rehearsed
+	// outside are the addresses beyond the fleet that take part.
+	outside []lab.Outside
+	ports   []port // on which someone must answer
+	closed  []port // on which nobody may
+}
+
+type port struct {
+	proto packet.Proto
+	port  uint16
+}
+
+// rehearsed is one step.
+type rehearsed struct {
+	*scenario.Step
+	where string
+	// fleet is the fleet as it is now, and pinned the same with every random choice
+	// of the step made; nil if there was none.
+	fleet, pinned *host.Fleet
+	tries         []lab.Try
+	arrivals      []arrival
+	verdict       trace.Verdict
+	allowed       int
+	hits          map[rule]int
+	entries       map[host.Name][]entry
+	// early are how many connections of each node a kernel short of room may drop.
+	early map[host.Name]int
+}
+
+// arrival is the first packet of a connection as the far end sees it; the zero
+// value did not arrive.
+type arrival struct {
+	at walk.End
+	p  packet.Packet
+	// drawn says that its source port is one that a kernel draws at random.
+	drawn bool
+}
+
+// Watch is scenario.World.Watch.
+func (r *Rehearsal) Watch(p *scenario.Player, s *scenario.Step, got *scenario.StepResult) {
+	one := rehearsed{Step: s, where: fmt.Sprintf("step %d (%s)", s.Index+1, s.Text), fleet: p.Fleet, verdict: got.Verdict, allowed: got.Allowed}
+	one.entries, one.early = entriesOf(p)
+	one.hits = walkedHits(p.Paths)
+	if p.Chance != nil {
+		one.pinned = pin(p.Fleet, p.Walker, p.Chance)
+	}
+	for _, session := range p.Opened {
+		one.tries = append(one.tries, r.try(session, p, s.Open))
+		one.arrivals = append(one.arrivals, arrivalOf(session))
+	}
+	r.steps = append(r.steps, one)
+}
+
+func arrivalOf(s *walk.Session) arrival {
+	at, p, ok := s.Arrived()
+	if !ok {
+		return arrival{}
+	}
+	return arrival{at: at, p: p, drawn: p.Proto.HasPorts() && p.SrcPort != s.First().SrcPort}
+}
+
+// try is a session as the lab opens it.
+func (r *Rehearsal) try(s *walk.Session, p *scenario.Player, o *scenario.Open) lab.Try {
+	first, from := s.First(), s.From()
+	t := lab.Try{From: host.Port{Host: from.Host, Link: from.Link}, Src: first.Src, Dst: first.Dst, Proto: first.Proto,
+		SrcPort: first.SrcPort, DstPort: first.DstPort, HalfOpen: o.HalfOpen}
+	if first.Proto.IsICMP() {
+		t.SrcPort, t.Type, t.Code = first.ICMPID, first.ICMPType, first.ICMPCode
+	}
+	if from.Link != "" {
+		r.meet(p.Fleet, lab.Outside{Addr: from.Addr, At: t.From})
+	}
+	ports := &r.ports
+	if o.Closed {
+		ports = &r.closed
+	}
+	addPort(ports, first.Proto, first.DstPort)
+	if at, arrived, ok := s.Arrived(); ok {
+		addPort(ports, arrived.Proto, arrived.DstPort)
+		if at.Link != "" {
+			r.meet(p.Fleet, lab.Outside{Addr: arrived.Dst, At: host.Port{Host: at.Host, Link: at.Link}})
+		}
+	} else if at, ok := p.Walker.FindEnd(first.Dst); ok && at.Link != "" {
+		r.meet(p.Fleet, lab.Outside{Addr: first.Dst, At: host.Port{Host: at.Host, Link: at.Link}})
+	}
+	return t
+}
+
+func addPort(list *[]port, proto packet.Proto, number uint16) {
+	if p := (port{proto, number}); (proto == packet.ProtoTCP || proto == packet.ProtoUDP) && !slices.Contains(*list, p) {
+		*list = append(*list, p)
+	}
+}
+
+// meet remembers an address that is neither a pod's nor a node's.
+func (r *Rehearsal) meet(f *host.Fleet, o lab.Outside) {
+	for i := range f.Endpoints {
+		if e := &f.Endpoints[i]; e.Host == o.At.Host && e.Link == o.At.Link {
+			return
+		}
+	}
+	if !slices.Contains(r.outside, o) {
+		r.outside = append(r.outside, o)
+	}
+}

@@ -1,0 +1,289 @@
+package scenario_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"tortie/compiler/diag"
+	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
+	"tortie/dataplane/packet"
+	"tortie/simulator/scenario"
+	"tortie/simulator/trace"
+	"tortie/simulator/walk"
+)
+
+const (
+	client = "10.65.0.2"
+	first  = "10.65.0.3"
+	second = "10.65.0.4"
+	vip    = "10.96.0.1"
+)
+
+// fleet is a node with three pods, and a service at vip whose backends are the
+// last two; deny is a backend that filter FORWARD drops packets to.
+func fleet(deny string) *host.Fleet {
+	s := host.State{Name: "node1", Links: []host.Link{{Index: 1, Name: "lo", Up: true, Loopback: true}},
+		Sysctls: map[string]string{"net.ipv4.ip_forward": "1"}}
+	f := &host.Fleet{Origins: []host.Origin{{}}}
+	for i, a := range []string{client, first, second} {
+		link := host.LinkName(fmt.Sprintf("cali%d", i))
+		s.Links = append(s.Links, host.Link{Index: i + 2, Name: link, Up: true})
+		addr := netip.MustParseAddr(a)
+		s.Routes = append(s.Routes, host.Route{Table: host.TableMain, Type: host.RouteUnicast, Dst: netip.PrefixFrom(addr, 32),
+			Scope: host.ScopeLink, Hops: []host.NextHop{{Dev: link}}})
+		f.Endpoints = append(f.Endpoints, host.Endpoint{Name: "shop/" + a, Host: "node1", Link: link, Addrs: []netip.Addr{addr}})
+	}
+	prerouting, _ := nf.IptablesBase("nat", "PREROUTING")
+	forward, _ := nf.IptablesBase("filter", "FORWARD")
+	s.Ruleset.Tables = []nf.Table{
+		{Family: nf.FamilyIP, Name: "nat", Backend: nf.IptablesLegacy, Chains: []nf.Chain{{Name: "PREROUTING", Base: &prerouting, Rules: []nf.Rule{
+			{Body: []nf.Stmt{dst(vip), nf.MatchStatistic{Probability: 1 << 30}, toBackend(first)}},
+			{Body: []nf.Stmt{dst(vip), toBackend(second)}},
+		}}}},
+		{Family: nf.FamilyIP, Name: "filter", Backend: nf.IptablesLegacy, Chains: []nf.Chain{{Name: "FORWARD", Base: &forward}}},
+	}
+	if deny != "" {
+		s.Ruleset.Tables[1].Chains[0].Rules = []nf.Rule{{Body: []nf.Stmt{dst(deny), nf.Drop{}}}}
+	}
+	f.Hosts = []host.State{s}
+	return f
+}
+
+func dst(a string) nf.Stmt {
+	return nf.MatchAddr{Dir: nf.Dst, Prefix: netip.MustParsePrefix(a + "/32")}
+}
+
+func toBackend(a string) nf.Stmt {
+	addr := netip.MustParseAddr(a)
+	return nf.NAT{Kind: nf.DNAT, Addr: addr, AddrTo: addr, Port: 8080, PortTo: 8080}
+}
+
+// at gives every part of a document a place of its own, by its path.
+func at(path ...any) diag.Span {
+	text := []string{}
+	for _, p := range path {
+		text = append(text, fmt.Sprint(p))
+	}
+	n := 0
+	if len(path) > 2 {
+		n = path[2].(int) + 1
+	}
+	return diag.Span{File: strings.Join(text, "."), Start: diag.Pos{Line: n, Byte: 100 * n}, End: diag.Pos{Byte: 100*n + 100}}
+}
+
+func nearest(word string, all []string) string {
+	for _, w := range all {
+		if strings.HasPrefix(w, word[:1]) {
+			return w
+		}
+	}
+	return ""
+}
+
+// source takes everything for an end that has no spaces in it.
+var source = scenario.Source{At: at, Nearest: nearest, End: func(name string, _ bool) error {
+	if name == "" || strings.Contains(name, " ") {
+		return fmt.Errorf("%q is no end\nwrite an address", name)
+	}
+	return nil
+}}
+
+// world plays in a fleet; changes deny packets to the second backend.
+func world(f *host.Fleet) scenario.World {
+	return scenario.World{Fleet: f, Change: func(int) (*host.Fleet, error) { return fleet(second), nil },
+		Request: func(w *walk.Walker, f *host.Fleet, o *scenario.Open) (walk.Request, error) {
+			from, err := netip.ParseAddr(o.From)
+			if err != nil {
+				return walk.Request{}, &scenario.EndError{Field: "from", Err: err}
+			}
+			to, err := netip.ParseAddrPort(o.To)
+			if err != nil {
+				return walk.Request{}, &scenario.EndError{Field: "to", Err: err}
+			}
+			end, ok := w.FindEnd(from)
+			if !ok {
+				return walk.Request{}, &scenario.EndError{Field: "from", Err: errors.New("nobody has it")}
+			}
+			return walk.Request{From: end, Dst: to.Addr(), Proto: packet.ProtoTCP, DstPort: to.Port()}, nil
+		}}
+}
+
+func document(steps ...scenario.StepDoc) *scenario.Document {
+	d := &scenario.Document{}
+	d.Metadata.Name, d.Spec.Files, d.Spec.Steps = "t", []string{"x"}, steps
+	return d
+}
+
+func open(o scenario.OpenDoc, e *scenario.ExpectDoc) scenario.StepDoc {
+	o.From = client
+	return scenario.StepDoc{Open: &o, Expect: e}
+}
+
+func play(t *testing.T, f *host.Fleet, steps ...scenario.StepDoc) *scenario.Result {
+	t.Helper()
+	script, findings := scenario.Read(document(steps...), source, nil)
+	if findings.HasErrors() {
+		t.Fatal(findings)
+	}
+	r, findings := scenario.Run(script, world(f))
+	if findings.HasErrors() {
+		t.Fatal(findings)
+	}
+	return r
+}
+
+// A service with two backends is asked for both, and an expectation holds only if
+// it holds for each.
+func TestRun_EveryBackend(t *testing.T) {
+	toVIP := scenario.OpenDoc{To: vip + ":80"}
+	allow := &scenario.ExpectDoc{Verdict: "allow"}
+	r := play(t, fleet(""), open(toVIP, allow))
+	if got := r.Steps[0]; r.Failed != 0 || len(got.Backends) != 2 || got.Backends[0].Address != first+":8080" {
+		t.Errorf("%+v", got)
+	}
+	r = play(t, fleet(second), open(toVIP, allow), open(toVIP, &scenario.ExpectDoc{Verdict: "deny"}))
+	for i, want := range []string{"expected allow, got deny by backend 10.65.0.4:8080", "expected deny, got allow by backend 10.65.0.3:8080"} {
+		if f := strings.Join(r.Steps[i].Failures, "\n"); !strings.Contains(f, want) {
+			t.Errorf("step %d: %q, want %q", i+1, f, want)
+		}
+	}
+}
+
+// The one that is refused is shown, and is the connection that later steps are about.
+func TestRun_GoesOnWithTheRefused(t *testing.T) {
+	for deny, verdict := range map[string]trace.Verdict{"": trace.Allow, first: trace.Deny, second: trace.Deny} {
+		r := play(t, fleet(deny), open(scenario.OpenDoc{To: vip + ":80", As: "c"}, nil), scenario.StepDoc{Send: "c"})
+		if r.Steps[0].Verdict != verdict || r.Steps[1].Verdict != verdict {
+			t.Errorf("%q denied: %s, then %s, want %s", deny, r.Steps[0].Verdict, r.Steps[1].Verdict, verdict)
+		}
+	}
+}
+
+func TestRun_PinsABackend(t *testing.T) {
+	for _, backend := range []string{second, second + ":8080", "shop/" + second} {
+		r := play(t, fleet(first), open(scenario.OpenDoc{To: vip + ":80", Backend: backend},
+			&scenario.ExpectDoc{Verdict: "allow", Arrives: &scenario.ArrivesDoc{From: client + ":40000", To: second}}))
+		if s := r.Steps[0]; r.Failed != 0 || s.To != second+":8080" || s.Backends != nil {
+			t.Errorf("%s: %+v", backend, s)
+		}
+	}
+}
+
+// What happened before the open stays, whichever way is tried.
+func TestRun_ReplaysWhatWasBefore(t *testing.T) {
+	one := 1
+	r := play(t, fleet(""),
+		open(scenario.OpenDoc{To: vip + ":80", As: "c", Backend: second}, nil),
+		scenario.StepDoc{Delete: []scenario.Ref{{Kind: "X", Name: "x"}}},
+		scenario.StepDoc{Send: "c", Expect: &scenario.ExpectDoc{Verdict: "deny"}},
+		open(scenario.OpenDoc{To: vip + ":80", Backend: first}, &scenario.ExpectDoc{Verdict: "allow", Entries: map[string]int{"node1": 2}, Allowed: &one}),
+		scenario.StepDoc{Forget: "*", Expect: &scenario.ExpectDoc{Entries: map[string]int{"node1": 0}}})
+	if r.Failed != 0 || r.Passed != 5 {
+		t.Errorf("%d expectations met, %d not: %+v", r.Passed, r.Failed, r.Steps)
+	}
+}
+
+// A half-open connection ends with the SYN-ACK.
+func TestRun_HalfOpen(t *testing.T) {
+	r := play(t, fleet(""), open(scenario.OpenDoc{To: first + ":80", HalfOpen: true},
+		&scenario.ExpectDoc{Verdict: "allow", Conntrack: []scenario.EntryDoc{{Node: "node1", State: "SYN_RECV"}}}))
+	if r.Failed != 0 {
+		t.Error(r.Steps[0].Failures)
+	}
+}
+
+// All mistakes are reported, with their places, and none that only follows from
+// another.
+func TestRead_ReportsEverything(t *testing.T) {
+	n := -1
+	d := document(
+		scenario.StepDoc{},
+		scenario.StepDoc{Idle: "soon"},
+		open(scenario.OpenDoc{To: "a b", As: "web"}, nil),
+		scenario.StepDoc{Send: "wbe"},
+		scenario.StepDoc{Send: "web", Expect: &scenario.ExpectDoc{Verdict: "alow"}},
+		scenario.StepDoc{Idle: "1s", Forget: "node1"},
+		scenario.StepDoc{Idle: "1s", Expect: &scenario.ExpectDoc{Verdict: "deny"}},
+		open(scenario.OpenDoc{To: "x:1", Count: -1, Family: 5}, &scenario.ExpectDoc{Allowed: &n, By: &scenario.PolicyDoc{}}),
+		open(scenario.OpenDoc{To: "x:1"}, &scenario.ExpectDoc{Allowed: &n, By: &scenario.PolicyDoc{}, Arrives: &scenario.ArrivesDoc{From: "nowhere"},
+			Conntrack: []scenario.EntryDoc{{Node: "node1", State: "ESTABLISHD"}}}),
+	)
+	_, findings := scenario.Read(d, source, nil)
+	var got []string
+	for _, f := range findings {
+		got = append(got, f.Span.File+": "+f.Message)
+	}
+	want := []string{
+		"spec.steps.0: the step does nothing",
+		`spec.steps.1.idle: "soon" is no duration`,
+		`spec.steps.2.open.to: "a b" is no end`,
+		`spec.steps.3.send: no step before this one opens "wbe"`,
+		`spec.steps.4.expect.verdict: verdict "alow" is none of allow, deny, reject, unknown`,
+		"spec.steps.5: a step does one thing",
+		"spec.steps.6.expect: the step sends no packet, so there is no verdict",
+		"spec.steps.7.open.count: count -1 is not from 1 to 100000",
+		"spec.steps.7.open.family: family 5 is neither 4 nor 6",
+		"spec.steps.8.expect.by: by names a policy, or says none: true",
+		"spec.steps.8.expect.allowed: -1 of 1 connections cannot be allowed",
+		`spec.steps.8.expect.arrives.from: "nowhere" is no address`,
+		"spec.steps.8.expect.conntrack.0.state: state \"ESTABLISHD\" is none of",
+	}
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || !strings.HasPrefix(got[i], want[i]) {
+			t.Fatalf("finding %d of\n%s\nwant\n%s", i, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	if _, findings := scenario.Read(document(), source, nil); len(findings) != 1 || findings[0].Message != "no steps" {
+		t.Error(findings)
+	}
+}
+
+// A step that could not be decoded is neither read nor played; the others are.
+func TestRead_StepsThatWereNotDecoded(t *testing.T) {
+	d := document(scenario.StepDoc{}, open(scenario.OpenDoc{To: "nowhere:80"}, nil))
+	known := diag.List{{Severity: diag.Error, Span: diag.Span{Start: diag.Pos{Byte: 130}}}}
+	script, findings := scenario.Read(d, source, known)
+	if len(findings) != 0 {
+		t.Fatal(findings)
+	}
+	r, findings := scenario.Run(script, world(fleet("")))
+	if len(findings) != 1 || findings[0].Span.File != "spec.steps.1.open.to" || len(r.Steps) != 0 {
+		t.Error(findings, r.Steps)
+	}
+}
+
+// Names that nothing has are mistakes of the script: an expectation of no packets
+// would hold for any misspelt policy.
+func TestRun_UnknownNames(t *testing.T) {
+	steps := []scenario.StepDoc{
+		open(scenario.OpenDoc{To: first + ":80", Backend: "shop/x"}, nil),
+		open(scenario.OpenDoc{To: vip + ":80", Backend: client}, nil),
+		open(scenario.OpenDoc{To: first + ":80"}, &scenario.ExpectDoc{At: &scenario.PlaceDoc{Node: "node2"}, Entries: map[string]int{"node3": 0},
+			Packets: []scenario.CountDoc{{By: scenario.PolicyDoc{Name: "debny"}}}}),
+		{Forget: "n"},
+	}
+	script, findings := scenario.Read(document(steps...), source, nil)
+	if len(findings) != 0 {
+		t.Fatal(findings)
+	}
+	w := world(fleet(""))
+	w.Policies = func() []string { return []string{"deny"} }
+	_, findings = scenario.Run(script, w)
+	var got []string
+	for _, f := range findings {
+		got = append(got, f.Span.File+": "+f.Message+"; "+f.Hint)
+	}
+	want := `spec.steps.0.open.backend: no pod "shop/x"; did you mean "shop/10.65.0.2"?
+spec.steps.1.open.backend: no rule leads to backend "10.65.0.2"; there is 10.65.0.3:8080, 10.65.0.4:8080
+spec.steps.2.expect.at.node: no node "node2"; did you mean "node1"?
+spec.steps.2.expect.entries.node3: no node "node3"; did you mean "node1"?
+spec.steps.2.expect.packets.0.by: no policy, profile, tier or service is called "debny"; did you mean "deny"?
+spec.steps.3: no node "n"; did you mean "node1"?`
+	if text := strings.Join(got, "\n"); text != want {
+		t.Errorf("got\n%s\nwant\n%s", text, want)
+	}
+}
