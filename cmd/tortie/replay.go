@@ -180,8 +180,8 @@ type production struct {
 // play plays the scenario. One that is known to be faulty is played for its
 // findings only.
 func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
-	if err := p.begin(); err != nil {
-		return nil, nil, err
+	if findings := p.begin(); findings.HasErrors() || p.script.IsBroken() {
+		return nil, findings, nil
 	}
 	fleet, err := p.fleet()
 	if err != nil {
@@ -203,7 +203,7 @@ func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
 }
 
 // begin takes what the scenario says of its input.
-func (p *production) begin() error {
+func (p *production) begin() diag.List {
 	spec := &p.doc.Spec
 	p.in = p.flags.in
 	if p.in.dataplane == "" {
@@ -218,12 +218,14 @@ func (p *production) begin() error {
 	for _, node := range slices.Sorted(maps.Keys(spec.NodeRules)) {
 		p.in.nodeRules = append(p.in.nodeRules, node+"="+filepath.Join(p.dir, spec.NodeRules[node]))
 	}
+	var findings diag.List
 	for i, name := range spec.Files {
 		if err := p.apply(name); err != nil {
-			return usageError("%s: %v", p.node.At("spec", "files", i), err)
+			findings.Add(diag.Finding{Code: scenario.CodeBad, Severity: diag.Error, Span: p.node.At("spec", "files", i), Message: err.Error(),
+				Hint: "files are relative to the scenario"})
 		}
 	}
-	return nil
+	return findings
 }
 
 func (p *production) apply(name string) error {

@@ -43,6 +43,7 @@ type reader struct {
 func Read(doc *Document, src Source, known diag.List) (*Scenario, diag.List) {
 	r := &reader{doc: doc, src: src, script: &Scenario{place: src.At, nearest: src.Nearest}}
 	r.head()
+	r.script.broken = r.diags.HasErrors()
 	for i := range doc.Spec.Steps {
 		path := []any{"spec", "steps", i}
 		d, span, before := &doc.Spec.Steps[i], src.At(path...), len(r.diags)

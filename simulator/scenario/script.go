@@ -16,9 +16,14 @@ type Scenario struct {
 	ConntrackMax int
 	Steps        []Step
 
+	broken  bool
 	place   func(path ...any) diag.Span
 	nearest func(word string, all []string) string
 }
+
+// IsBroken reports whether what the scenario says before its steps is wrong, so
+// that none of them can be played.
+func (s *Scenario) IsBroken() bool { return s.broken }
 
 // Action is what a step does.
 type Action string
