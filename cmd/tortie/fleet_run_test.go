@@ -14,6 +14,7 @@ import (
 	"tortie/dataplane/lab"
 	"tortie/dataplane/packet"
 	"tortie/simulator/conntrack"
+	"tortie/simulator/perform"
 	"tortie/simulator/difftest"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
@@ -405,7 +406,7 @@ func (r *fleetRun) compareEntries(opened []fleetOpened) error {
 			want = append(want, names.entry(c))
 		}
 		for i := range list {
-			got = append(got, kernelEntry(&list[i]))
+			got = append(got, perform.EntryText(&list[i]))
 		}
 		slices.Sort(want)
 		slices.Sort(got)
@@ -418,6 +419,20 @@ func (r *fleetRun) compareEntries(opened []fleetOpened) error {
 		}
 	}
 	return nil
+}
+
+// missing lists what of a is not in b, at most five.
+func missing(a, b []string) string {
+	var out []string
+	for _, e := range a {
+		if !slices.Contains(b, e) {
+			out = append(out, e)
+		}
+	}
+	if n := len(out); n > 5 {
+		out = append(out[:5], fmt.Sprintf("and %d more", n-5))
+	}
+	return strings.Join(out, "; ")
 }
 
 // drawnNames maps what the walk supposed of drawn ports to what the kernel drew:
@@ -478,5 +493,5 @@ func (d drawnNames) entry(c *conntrack.Conn) string {
 	}
 	back = reversed(back, proto)
 	k.Orig.SrcPort, k.Orig.DstPort, k.Reply.SrcPort, k.Reply.DstPort = named.SrcPort, named.DstPort, back.SrcPort, back.DstPort
-	return strings.TrimSpace(cmp.Or(kernelEntry(&k)))
+	return strings.TrimSpace(cmp.Or(perform.EntryText(&k)))
 }

@@ -81,6 +81,12 @@ func kernelEntry(c *kernel.Conn) entry {
 		tuples: [2]tuple{tupleOf(c.Proto, c.Orig), tupleOf(c.Proto, c.Reply)}}
 }
 
+// EntryText is a connection of the kernel as Perform writes and compares it.
+func EntryText(c *kernel.Conn) string {
+	e := kernelEntry(c)
+	return e.String()
+}
+
 func tupleOf(proto packet.Proto, t kernel.Tuple) tuple {
 	if proto.IsICMP() {
 		return tuple{t.Src.String(), fmt.Sprintf("%s id %d", t.Dst, t.SrcPort)}
