@@ -14,8 +14,8 @@ import (
 	"tortie/dataplane/lab"
 	"tortie/dataplane/packet"
 	"tortie/simulator/conntrack"
-	"tortie/simulator/perform"
 	"tortie/simulator/difftest"
+	"tortie/simulator/perform"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 )
