@@ -9,6 +9,7 @@ import (
 	"tortie/compiler/cluster"
 	"tortie/compiler/yamlpos"
 	"tortie/dataplane/packet"
+	"tortie/simulator/chance"
 	"tortie/simulator/trace"
 
 	corev1 "k8s.io/api/core/v1"
@@ -135,7 +136,7 @@ func (r *resolver) servicePort(e *end) error {
 // notLed says of an address that is a service's cluster IP, and that no rule leads
 // anywhere, that nobody else has it; empty for others.
 func (r *resolver) notLed(e end, c *trace.Connection) string {
-	if e.kind != endAddr || c.Verdict != trace.Allow || backendOf(c) != "" || r.loaded.snapshot == nil {
+	if e.kind != endAddr || c.Verdict != trace.Allow || chance.Backend(c) != "" || r.loaded.snapshot == nil {
 		return ""
 	}
 	for _, o := range r.loaded.snapshot.Services {
