@@ -44,9 +44,9 @@ func (o TextOptions) paint(s Severity, text string) string {
 
 func (f Finding) writeText(w io.Writer, o TextOptions) {
 	if p := f.Span.String(); p != "" {
-		fmt.Fprintf(w, "%s: ", p)
+		fmt.Fprintf(w, "%s: ", printable(p))
 	}
-	fmt.Fprintf(w, "%s: %s [%s]\n", o.paint(f.Severity, f.Severity.String()), f.Message, f.Code)
+	fmt.Fprintf(w, "%s: %s [%s]\n", o.paint(f.Severity, f.Severity.String()), printable(f.Message), f.Code)
 	if o.Source != nil && f.Span.Start.Line > 0 {
 		f.writeExcerpt(w, o)
 	}
@@ -58,29 +58,18 @@ func (f Finding) writeText(w io.Writer, o TextOptions) {
 	}
 }
 
-// writeExcerpt writes the first line of the span with carets under it. Tabs of
-// the source line are kept in the caret line, so that both stay in step.
+// writeExcerpt writes the first line of the span with carets under it.
 func (f Finding) writeExcerpt(w io.Writer, o TextOptions) {
 	s := f.Span
 	line, ok := lineOf(o.Source(s.File), s.Start.Line)
 	if !ok {
 		return
 	}
-	fmt.Fprintf(w, "    %s\n", line)
-	if s.Start.Col < 1 || s.Start.Col > len(line)+1 {
-		return
+	e := excerptOf(line, s)
+	fmt.Fprintf(w, "    %s\n", e.text)
+	if e.carets > 0 {
+		fmt.Fprintf(w, "    %s%s\n", e.pad, o.paint(f.Severity, strings.Repeat("^", e.carets)))
 	}
-	pad := strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return r
-		}
-		return ' '
-	}, line[:s.Start.Col-1])
-	n := 1
-	if s.End.Line == s.Start.Line && s.End.Col > s.Start.Col {
-		n = min(s.End.Col, len(line)+1) - s.Start.Col
-	}
-	fmt.Fprintf(w, "    %s%s\n", pad, o.paint(f.Severity, strings.Repeat("^", max(n, 1))))
 }
 
 func lineOf(text []byte, n int) (string, bool) {

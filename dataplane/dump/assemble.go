@@ -1,13 +1,10 @@
 package dump
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"tortie/compiler/diag"
 	"tortie/dataplane/nf"
-	"tortie/dataplane/nftables"
 )
 
 // assemble reads all sections into the state.
@@ -50,13 +47,12 @@ func (r *reader) tables() {
 			legacy = append(legacy, r.iptables(s)...)
 		case s.what == whatIptables:
 			viaNFT = append(viaNFT, r.iptables(s)...)
-		case s.what == whatNFT && !r.has(whatNFTJSON):
+		case s.what == whatNFT:
 			native = append(native, r.nft(s)...)
 		case s.what == whatNFTJSON:
 			native = append(native, r.nftJSON(s)...)
 		}
 	}
-	r.listedTwice(native)
 	native = slices.DeleteFunc(native, func(t nf.Table) bool { return r.leaveOut(&t, viaNFT) })
 	if len(legacy) > 0 && len(viaNFT)+len(native) > 0 {
 		r.findings.Add(diag.Finding{
@@ -66,40 +62,6 @@ func (r *reader) tables() {
 		})
 	}
 	r.state.Ruleset.Tables = slices.Concat(legacy, viaNFT, native)
-}
-
-// listedTwice compares the text of nft list ruleset with the JSON, which is the
-// one that is read. Two listings of one rule set are common and a note; two rule
-// sets are an error.
-func (r *reader) listedTwice(fromJSON []nf.Table) {
-	i := slices.IndexFunc(r.sections, func(s section) bool { return s.what == whatNFT })
-	if i < 0 || !r.has(whatNFTJSON) {
-		return
-	}
-	s := r.sections[i]
-	fromText, _ := nftables.Parse(s.file, []byte(s.text()))
-	f := diag.Finding{
-		Code: "dump/listed-twice", Severity: diag.Note, Span: spanLine(s.file, s.first, ""),
-		Message: "nft list ruleset is here as text and as JSON; the JSON was read",
-	}
-	if a, b := outline(fromText), outline(fromJSON); a != b {
-		f.Code, f.Severity = "dump/duplicate", diag.Error
-		f.Message = "nft list ruleset is here as text and as JSON, and they do not have the same chains and numbers of rules; the JSON was read"
-		f.Hint = "give the captures of one node at one time; choose one of the two files"
-	}
-	r.findings.Add(f)
-}
-
-// outline is tables, chains and numbers of rules of a rule set.
-func outline(tables []nf.Table) string {
-	var lines []string
-	for _, t := range tables {
-		for _, c := range t.Chains {
-			lines = append(lines, fmt.Sprintf("%s %s %s %d", t.Family, t.Name, c.Name, len(c.Rules)))
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
 }
 
 // leaveOut reports whether a table that nft shows is one of iptables-nft's: what

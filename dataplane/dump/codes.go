@@ -7,8 +7,8 @@ import "tortie/compiler/diag"
 func Codes() []diag.Entry {
 	return []diag.Entry{
 		{
-			Code: "dump/duplicate", Severity: diag.Error, Title: "Two captures of the same thing that differ",
-			Text: "A node has one state; of two captures nobody knows which holds.", Fix: "Give the captures of one node at one time.",
+			Code: "dump/duplicate", Severity: diag.Error, Title: "Two captures of the same kind",
+			Text: "A node has one state; of two captures nobody knows which holds, even if they are alike today. nft's listing as text and as JSON are one kind; iptables-legacy and iptables-nft are two.", Fix: "Remove one of the two that the message names.",
 		},
 		{
 			Code: "dump/iptables-nft-missing", Severity: diag.Error, Title: "Rules of iptables-nft that only nft shows",
@@ -36,10 +36,6 @@ func Codes() []diag.Entry {
 			Example: "default via 192.0.2.300 dev eth0\n",
 		},
 		{
-			Code: "dump/listed-twice", Severity: diag.Note, Title: "nft's listing as text and as JSON",
-			Text: "Both say the same, and one is enough.", Fix: "Nothing, or leave one out.",
-		},
-		{
 			Code: "dump/not-a-capture", Severity: diag.Note, Title: "A file that is no capture",
 			Text: "Captures are known by their content, whatever the files are called; this one is left out.", Fix: "Nothing, unless it should have been one: then see the hint.",
 			Example: "Dear reader,\n",
@@ -49,8 +45,8 @@ func Codes() []diag.Entry {
 			Text: "Where both have chains of one priority in one hook, the one that was registered last runs first, and captures do not say which.", Fix: "Nothing, unless their verdicts contradict.",
 		},
 		{
-			Code: "dump/repeated", Severity: diag.Note, Title: "The same capture twice",
-			Text: "What is given twice counts once.", Fix: "Nothing, or leave one out.",
+			Code: "dump/repeated", Severity: diag.Note, Title: "Routes or rules that another capture has, too",
+			Text: "ip route show table all says what ip route and ip -6 route say; what is given twice counts once.", Fix: "Nothing, or leave one out.",
 		},
 		{
 			Code: "dump/tool-message", Severity: diag.Warning, Title: "A message of the tool in the capture",

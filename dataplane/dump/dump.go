@@ -7,8 +7,9 @@
 // one after the other. Out: the state, and findings at file:line for everything
 // that was not understood. A file that holds no capture is a note; a line that
 // does not fit into its capture is an error, and the rest is still read. Two
-// captures of the same kind that differ are an error, because nothing says which
-// one is true; iptables' legacy and nft backends are different kinds.
+// captures of the same kind are an error, also when they say the same; iptables'
+// legacy and nft backends are different kinds, nft's text and JSON are one. Routes
+// or rules that another capture has, too, and more besides, are a note.
 //
 // The package does not run tools, does not read paths, and does not guess what a
 // capture leaves out. It mirrors the output of iproute2 (ip/ipaddress.c,
@@ -111,7 +112,9 @@ func ReadFiles(files []File, name host.Name) (*host.State, diag.List) {
 			r.noteForeign(f)
 			continue
 		}
-		for _, s := range merge(sections) {
+		sections = merge(sections)
+		r.read = append(r.read, sections...)
+		for _, s := range sections {
 			if r.claim(s) {
 				r.sections = append(r.sections, s)
 			}
@@ -126,7 +129,8 @@ func ReadFiles(files []File, name host.Name) (*host.State, diag.List) {
 type reader struct {
 	state    *host.State
 	findings diag.List
-	sections []section
+	sections []section // those that are used
+	read     []section // those of the files up to now
 	neigh    neighbours
 	// tableNames are the routing tables that captures call by name.
 	tableNames []string

@@ -3,6 +3,7 @@ package dump
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,22 +138,32 @@ func TestReadFiles_IptablesNFTSeenInPart(t *testing.T) {
 	}
 }
 
-// One rule set listed as text and as JSON is a note; two of them are an error.
-func TestReadFiles_NFTListedTwice(t *testing.T) {
-	files := recorded(t, "compat/iptables-save.txt", "compat/nft.txt", "compat/nft.json")
-	if _, found := ReadFiles(files, "n"); found.HasErrors() {
-		t.Errorf("%v", messages(found))
-	}
-	files[1].Text += "table ip other {\n\tchain c {\n\t}\n}\n"
-	if _, found := ReadFiles(files, "n"); !found.HasErrors() {
-		t.Errorf("no error: %v", messages(found))
+// A second capture of a kind is an error also when it says the same, and names both
+// files; nft's text and JSON are one kind.
+func TestReadFiles_SecondOfAKind(t *testing.T) {
+	for _, names := range [][2]string{
+		{"compat/nft.txt", "compat/nft.json"}, {"compat/iptables-save.txt", ""}, {"compat/ipset.txt", ""},
+		{"ip/addr.txt", "ip/addr.json"}, {"ip/route.txt", ""}, {"ip/rule.json", ""}, {"ip/ip6-rule.txt", ""},
+	} {
+		files := recorded(t, names[0])
+		if names[1] != "" {
+			files = append(files, recorded(t, names[1])...)
+		} else {
+			files = append(files, File{Name: "again-" + names[0], Text: files[0].Text})
+		}
+		_, found := ReadFiles(files, "n")
+		i := slices.IndexFunc(found, func(f diag.Finding) bool { return f.Code == "dump/duplicate" })
+		if i < 0 || !strings.Contains(found[i].Message, files[0].Name) || found[i].Span.File != files[1].Name ||
+			found[i].Hint != "remove one of the two: "+files[0].Name+" or "+files[1].Name {
+			t.Errorf("%v: %v", names, messages(found))
+		}
 	}
 }
 
-// The same capture twice, in one file or in two, counts once; different ones of a
-// kind are an error.
+// In one file routes and rules that come again count once; a table that comes again
+// is a second capture.
 func TestReadFiles_Repeated(t *testing.T) {
-	for _, name := range []string{"compat/iptables-save.txt", "ip/route.txt", "ip/route.json", "ip/rule.json"} {
+	for _, name := range []string{"ip/route.txt", "ip/route.json", "ip/rule.json"} {
 		files := recorded(t, name)
 		want, wantFound := ReadFiles(files, "n")
 		files[0].Text += "\n" + files[0].Text
@@ -161,10 +172,12 @@ func TestReadFiles_Repeated(t *testing.T) {
 			t.Errorf("%s: %v %s", name, messages(found), d)
 		}
 	}
-	files := recorded(t, "compat/iptables-save.txt")
-	files[0].Text += strings.Replace(files[0].Text, "-j DROP", "-j ACCEPT", 1)
-	if _, found := ReadFiles(files, "n"); !found.HasErrors() {
-		t.Errorf("tables that differ: %v", messages(found))
+	for _, second := range []string{"-j DROP", "-j ACCEPT"} {
+		files := recorded(t, "compat/iptables-save.txt")
+		files[0].Text += strings.Replace(files[0].Text, "-j DROP", second, 1)
+		if _, found := ReadFiles(files, "n"); !found.HasErrors() {
+			t.Errorf("tables twice, %s: %v", second, messages(found))
+		}
 	}
 }
 

@@ -10,22 +10,22 @@ import (
 )
 
 // claim says whether a section is to be read. A second one of its kind is an
-// error, unless one of the two says nothing that the other does not say: ip route
-// show table all has what ip -6 route has. Neighbours and sysctls may come in
-// several files.
+// error, even if it says the same. A route or rule capture that has only a part of
+// another is none: ip route show table all has what ip -6 route has. Neighbours and
+// sysctls may come in several files.
 func (r *reader) claim(s section) bool {
 	if s.kind == kindNeigh || s.kind == kindSysctl || s.kind == kindUname {
 		return true
 	}
-	i := slices.IndexFunc(r.sections, func(o section) bool { return o.kind == s.kind })
+	i := slices.IndexFunc(r.sections, func(o section) bool { return o.asked() == s.asked() })
 	if i < 0 {
 		return true
 	}
 	first := r.sections[i]
 	switch {
-	case contains(first, s):
-		r.note(s, first.file+" says the same of "+s.kind.String())
-	case contains(s, first):
+	case r.says(first, s) && !r.says(s, first):
+		r.note(s, first.file+" says the same and more of "+s.kind.String())
+	case r.says(s, first) && !r.says(first, s):
 		r.note(first, s.file+" says the same and more of "+s.kind.String())
 		r.sections = slices.Delete(r.sections, i, i+1)
 		return true
@@ -33,10 +33,27 @@ func (r *reader) claim(s section) bool {
 		r.findings.Add(diag.Finding{
 			Code: "dump/duplicate", Severity: diag.Error, Span: spanLine(s.file, s.first, ""),
 			Message: "a second capture of " + s.kind.String() + "; the first is in " + first.file + ", and this one was left out",
-			Hint:    "give the captures of one node at one time; choose one of the two files",
+			Hint:    "remove one of the two: " + first.file + " or " + s.file,
 		})
 	}
 	return false
+}
+
+// asked is the kind for which a node is asked once: nft's listing is one, as text
+// or as JSON.
+func (k kind) asked() kind {
+	if k.what == whatNFTJSON {
+		k.what = whatNFT
+	}
+	return k
+}
+
+// says reports whether the file of a says all that the file of b says of the same.
+func (r *reader) says(a, b section) bool {
+	return contains(a, b) && !slices.ContainsFunc(r.read, func(s section) bool {
+		return s.file == b.file && s.what == b.what && s.kind != b.kind &&
+			!slices.ContainsFunc(r.read, func(o section) bool { return o.file == a.file && o.kind == s.kind && contains(o, s) })
+	})
 }
 
 func (r *reader) note(s section, message string) {
@@ -57,7 +74,7 @@ func contains(a, b section) bool {
 }
 
 // twice keeps the first of what a kernel has only once: one file may hold two
-// captures of a kind. Two tables of one name that differ are an error.
+// captures of a kind. Two tables of one name are an error.
 func (r *reader) twice() {
 	var n, m int
 	r.state.Routes, n = once(r.state.Routes)
@@ -74,13 +91,13 @@ func (r *reader) twice() {
 			continue
 		}
 		name := "the table " + t.Family.String() + " " + string(t.Name) + " of " + t.Backend.String()
-		f := diag.Finding{Code: "dump/repeated", Severity: diag.Note, Message: name + " is listed twice; it counts once"}
+		with := ""
 		if asText(uncounted(tables[i])) != asText(uncounted(t)) {
-			f = diag.Finding{Code: "dump/duplicate", Severity: diag.Error,
-				Message: name + " is listed twice with different contents; the first was kept",
-				Hint:    "give the captures of one node at one time"}
+			with = " with different contents"
 		}
-		r.findings.Add(f)
+		r.findings.Add(diag.Finding{Code: "dump/duplicate", Severity: diag.Error,
+			Message: name + " is listed twice" + with + "; the first was kept",
+			Hint:    "the file holds two captures of one kind: remove one"})
 	}
 	r.state.Ruleset.Tables = tables
 }
