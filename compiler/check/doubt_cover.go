@@ -12,7 +12,7 @@ func (o on) covered(direction string) {
 	rules := items(o.node(path{"spec", direction}))
 	for j, later := range rules {
 		for i, earlier := range rules[:j] {
-			if len(conditions(earlier)) == 0 || earlier.Str("action") == "Log" || !coversRule(earlier, later) || sameRule(earlier, later) {
+			if len(conditions(earlier)) == 0 || earlier.Str("action") == "Log" || !o.coversRule(earlier, later) || o.sameRule(earlier, later) {
 				continue // without conditions, or the same: reported as such
 			}
 			o.reportAt("policy/dead-rule", o.src.Rule(direction, j), "move it before the rule, or remove it",
@@ -31,12 +31,12 @@ func conditions(rule *yamlpos.Node) []yamlpos.Field {
 
 // coversRule says whether whatever a later rule asks for is asked for by the
 // earlier one too, and no more.
-func coversRule(earlier, later *yamlpos.Node) bool {
+func (o on) coversRule(earlier, later *yamlpos.Node) bool {
 	for _, f := range conditions(earlier) {
 		have := later.Get(f.Key)
 		switch f.Key {
 		case "source", "destination":
-			if !coversEnd(f.Value, have) {
+			if !o.coversEnd(f.Value, have) {
 				return false
 			}
 		default:
@@ -48,7 +48,11 @@ func coversRule(earlier, later *yamlpos.Node) bool {
 	return true
 }
 
-func coversEnd(earlier, later *yamlpos.Node) bool {
+func (o on) coversEnd(earlier, later *yamlpos.Node) bool {
+	scope, narrow := earlier.Get("namespaceSelector"), later.Get("namespaceSelector")
+	if o.meta.GetNamespace() != "" && selects(earlier) && (scope == nil) != (narrow == nil) {
+		return false // without one a selector means the policy's own namespace
+	}
 	for _, f := range fields(earlier) {
 		if isZero(f.Value) {
 			continue
@@ -92,8 +96,18 @@ func coversPorts(wide, narrow *yamlpos.Node) bool {
 	})
 }
 
-func sameRule(a, b *yamlpos.Node) bool {
-	return coversRule(a, b) && coversRule(b, a)
+func (o on) sameRule(a, b *yamlpos.Node) bool {
+	return o.coversRule(a, b) && o.coversRule(b, a)
+}
+
+// selects says whether an end names endpoints by their labels or accounts.
+func selects(end *yamlpos.Node) bool {
+	for _, field := range []string{"selector", "notSelector", "serviceAccounts", "namespaceSelector"} {
+		if v := end.Get(field); v != nil && !isZero(v) {
+			return true
+		}
+	}
+	return false
 }
 
 func sameValue(a, b *yamlpos.Node) bool {

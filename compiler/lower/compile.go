@@ -1,7 +1,6 @@
 package lower
 
 import (
-	"fmt"
 	"slices"
 
 	"tortie/compiler/cluster"
@@ -208,29 +207,4 @@ func (u *unit) matters(a *intent.Atom, dir int) bool {
 // reaches reports whether a document takes part at or behind this tier.
 func (u *unit) reaches(d *intent.Document) bool {
 	return d.Stage == u.stage && slices.ContainsFunc(u.later, func(t intent.TierUse) bool { return t.Name == d.Tier.Name })
-}
-
-// appendNew appends rules that are not there yet.
-func appendNew(list []Rule, more ...Rule) []Rule {
-	for _, r := range more {
-		if !slices.ContainsFunc(list, func(o Rule) bool { return sameMatch(o, r) }) {
-			list = append(list, r)
-		}
-	}
-	return list
-}
-
-// sameMatch reports whether two rules do the same, whoever asked for them.
-func sameMatch(a, b Rule) bool {
-	key := func(r Rule) string {
-		return fmt.Sprintf("%s %s %v %v %v %v %p", r.Action, r.Protocol, number(r.ICMPType), number(r.ICMPCode), r.Source, r.Destination, r.Raw)
-	}
-	return key(a) == key(b)
-}
-
-func number(n *int) int {
-	if n == nil {
-		return -1
-	}
-	return *n
 }

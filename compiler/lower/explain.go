@@ -77,7 +77,11 @@ func (p *Policy) lines(direction string, rules []Rule, governs bool, closed diag
 	}
 	var out []line
 	for i, r := range rules {
-		out = append(out, line{r.Span, fmt.Sprintf("%s %s, %s rule %d: %s (%s)", p.Kind(), name, direction, i+1, r.words(), r.Why)})
+		what := fmt.Sprintf("%s %s, %s rule %d: %s", p.Kind(), name, direction, i+1, r.words())
+		out = append(out, line{r.Span, what + " (" + r.Why + ")"})
+		for _, s := range r.Also {
+			out = append(out, line{s, what + " (covers what this asks for)"})
+		}
 	}
 	if closed.Start.Line > 0 {
 		out = append(out, line{closed, fmt.Sprintf("%s %s governs %s: what no rule of tier %s allows is denied", p.Kind(), name, direction, p.Tier)})

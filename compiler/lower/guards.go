@@ -94,7 +94,7 @@ func (u *unit) guardRules(d *intent.Document, s intent.Section, rank int) int {
 			deny[a] = nil
 			made++
 		}
-		if rules := append(deny[a], allow[a]...); len(rules) > 0 {
+		if rules := appendNew(deny[a], allow[a]...); len(rules) > 0 {
 			u.guardPolicy(d, a, s, orderAllow+float64(orderDoc*rank), "", rules)
 			made++
 		}
@@ -173,7 +173,7 @@ func guardSuffix(s intent.Section) string {
 func (u *unit) guardEnd(a *intent.Atom, s intent.Section, alone bool) {
 	rules := u.trusted(a, s)
 	if s == intent.NodePorts {
-		rules = append(rules, u.opened(a)...)
+		rules = appendNew(rules, u.opened(a)...)
 	}
 	var g *intent.Guarded
 	for _, x := range u.guarded(s) {
@@ -186,7 +186,7 @@ func (u *unit) guardEnd(a *intent.Atom, s intent.Section, alone bool) {
 		name := u.guardOf(g.Doc, a, s, "").Name
 		for i := range u.out.Policies {
 			if p := &u.out.Policies[i]; p.Name == name && p.Stage == u.stage {
-				p.Ingress = append(p.Ingress, rules...)
+				p.Ingress = appendNew(p.Ingress, rules...)
 				return
 			}
 		}

@@ -101,8 +101,10 @@ type Rule struct {
 	// Raw is a rule that is carried through as it stands; only the fields below
 	// count then.
 	Raw *yamlpos.Node
-	// Span is the line of intent; Why says what the rule is for.
+	// Span is the line of intent; Also are others whose rules this one covers. Why
+	// says what the rule is for.
 	Span                       diag.Span
+	Also                       []diag.Span
 	Why, Because, Owner, Until string
 }
 
