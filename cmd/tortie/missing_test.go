@@ -118,3 +118,28 @@ func TestTrace_UnknownWordsOfIP(t *testing.T) {
 		}
 	}
 }
+
+// By a link that is down or has no carrier nothing comes in or leaves; what a link
+// does with packets and is not modelled leaves them unknown. Both name the link.
+func TestTrace_Links(t *testing.T) {
+	const in, out, far, up = "10.0.0.9@n/eth0", "10.1.0.9:80", "10.0.0.9@n/eth1", "<BROADCAST,UP,LOWER_UP> mtu 1500"
+	for _, row := range []struct{ eth1, from, to, verdict, says string }{
+		{up + " state UP", in, out, "ALLOW", "by eth1 to 10.1.0.9"},
+		{"<NO-CARRIER,BROADCAST,UP> mtu 1500 state DOWN", in, out, "DENY", "the link eth1 has no carrier; nothing leaves by it"},
+		{"<NO-CARRIER,BROADCAST,UP> mtu 1500 state DOWN", far, "10.1.0.1:80", "DENY", "the link eth1 has no carrier; nothing comes in by it"},
+		{"<BROADCAST> mtu 1500 state DOWN", in, out, "", "no route to the destination"},
+		{"<BROADCAST> mtu 1500 state DOWN", far, "10.1.0.1:80", "DENY", "the link eth1 is down; nothing comes in by it"},
+		{"<BROADCAST> mtu 1500 state DOWN", in, "10.1.0.1:80", "ALLOW", "for this host"},
+		{up + " master br0 state UP", in, out, "UNKNOWN", "the link eth1 is a port of br0, by which its packets come in"},
+		{up + " master br0 state UP", "10.1.0.9@n/eth1", "10.1.0.1:80", "UNKNOWN", "the link eth1 is a port of br0"},
+		{up + "\n    link/gre 10.0.0.1 peer 10.0.0.7", in, out, "UNKNOWN", "the link eth1 is a device of kind gre, which is not modelled"},
+		{up + "\n    link/none  promiscuity 0\n    wireguard numtxqueues 1", "node:n", out, "UNKNOWN", "the link eth1 is a device of kind wireguard"},
+	} {
+		captures := gateway()
+		captures["addr"] = strings.Replace(captures["addr"], "eth1: "+up+" state UP", "eth1: "+row.eth1, 1)
+		got, errs, code := traceText(t, captures, row.from, row.to)
+		if code != exitFine || !strings.HasPrefix(got, row.verdict) || !strings.Contains(got, row.says) {
+			t.Errorf("%s: exit %d, want %s and %q\n%s%s", row.eth1, code, row.verdict, row.says, got, errs)
+		}
+	}
+}

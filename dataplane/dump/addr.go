@@ -1,7 +1,6 @@
 package dump
 
 import (
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -23,6 +22,7 @@ func (r *reader) addrs(s section) {
 		}
 		r.linkDetail(w, &r.state.Links[len(r.state.Links)-1])
 	}
+	opaqueLinks(r.state)
 }
 
 // link reads "2: eth0@if3: <BROADCAST,UP> mtu 1500 … master br0 state UP".
@@ -66,46 +66,12 @@ func (r *reader) linkDetail(w *words, link *host.Link) {
 	case first == "inet" || first == "inet6":
 		r.address(w, link)
 	case strings.HasPrefix(first, "link/"):
-		mac := w.next()
-		if strings.Count(mac, ":") == 5 {
-			link.MAC = mac
-		} else if a, err := netip.ParseAddr(mac); err == nil && first == "link/ipip" && !a.IsUnspecified() {
-			link.TunnelLocal = a
-		}
-	case first == "vxlan":
-		link.Kind, link.VXLAN = first, vxlan(w)
-	case first == "ipip":
-		link.Kind = first
-		for len(w.rest) > 0 {
-			if w.next() == "local" && w.peek() != "any" {
-				link.TunnelLocal = w.addr()
-			}
-		}
-	case linkKinds[first]:
-		link.Kind = first
-	}
-}
-
-// linkKinds are the kinds of link that ip -d names at the beginning of a line.
-var linkKinds = map[string]bool{
-	"veth": true, "bridge": true, "dummy": true, "wireguard": true, "vlan": true, "vrf": true, "bond": true,
-	"macvlan": true, "ipvlan": true, "tun": true, "gre": true, "sit": true, "ip6tnl": true, "geneve": true,
-	"ifb": true, "macvtap": true, "vti": true, "xfrm": true,
-}
-
-func vxlan(w *words) *host.VXLAN {
-	v := &host.VXLAN{Port: 8472} // the kernel's default; ip prints another one
-	for len(w.rest) > 0 {
-		switch w.next() {
-		case "id":
-			v.VNI = uint32(w.number(24))
-		case "local":
-			v.Local = w.addr()
-		case "dstport":
-			v.Port = uint16(w.number(16))
+		hardware(w, strings.TrimPrefix(first, "link/"), link)
+	case link.Kind == "" || link.Kind == first: // behind the kind stands, of which a port is
+		if _, known := linkKinds[first]; known {
+			kindLine(w, first, link)
 		}
 	}
-	return v
 }
 
 var scopes = map[string]host.Scope{

@@ -86,6 +86,7 @@ func TestReadFiles_Links(t *testing.T) {
 		{Index: 1, Name: "lo", Up: true, Loopback: true, MTU: 65536, MAC: "00:00:00:00:00:00",
 			Addrs: []host.Addr{{Prefix: pfx("127.0.0.1/8"), Scope: host.ScopeHost}}},
 		{Index: 2, Name: "eth0", Kind: "veth", Up: true, MTU: 1500, MAC: "d2:3b:a0:62:0c:57", Master: "br0",
+			Opaque: "is a port of br0, by which its packets come in",
 			Addrs: []host.Addr{
 				{Prefix: pfx("172.31.0.1/24"), Broadcast: ip("172.31.0.255")},
 				{Prefix: pfx("172.31.0.9/24"), Secondary: true},
@@ -313,5 +314,28 @@ func checkState(t *testing.T, s *host.State) {
 	}
 	if second, err := json.Marshal(&back); err != nil || string(second) != string(data) {
 		t.Errorf("JSON changed: %v\n%s\n%s", err, data, second)
+	}
+}
+
+// What a link does with packets and is not modelled is said, with and without -d.
+func TestReadFiles_OpaqueLinks(t *testing.T) {
+	const head = "1: br0: <UP> mtu 1\n    link/ether 02:00:00:00:00:01 promiscuity 0\n    bridge forward_delay 1500\n" +
+		"2: blue: <UP> mtu 1\n    link/ether 02:00:00:00:00:02 promiscuity 0\n    vrf table 10\n"
+	for line, want := range map[string]string{
+		"x: <UP> mtu 1 master br0\n    link/ether 02:00:00:00:00:01\n    veth \n    bridge_slave state forwarding": "is a port of the bridge br0, by which its packets come in",
+		"x: <UP> mtu 1 master blue\n    link/ether 02:00:00:00:00:01\n    veth \n    vrf_slave table 10":           "is a port of the VRF blue, which is not modelled",
+		"x: <UP> mtu 1\n    link/gre 10.0.0.1 peer 10.0.0.2":                                                       "is a device of kind gre, which is not modelled",
+		"x: <UP> mtu 1\n    link/none  promiscuity 0\n    wireguard numtxqueues 1":                                 "is a device of kind wireguard, which is not modelled",
+		"x: <UP> mtu 1\n    link/none ":                                                                     "is of a kind that is not known; the output of ip -d addr shows it",
+		"x: <UP> mtu 1\n    link/none  promiscuity 0\n    tun type tun pi off":                              "",
+		"x: <UP> mtu 1\n    link/ipip 10.0.0.1 peer 10.0.0.2":                                               "is a tunnel to 10.0.0.2 alone, which is not modelled",
+		"x: <UP> mtu 1\n    link/ipip 0.0.0.0 brd 0.0.0.0 promiscuity 0\n    ipip any remote any local any": "",
+		"x: <UP> mtu 1\n    link/ether 02:00:00:00:00:01\n    vxlan id 5 remote 10.5.0.9 dstport 4789":      "is a tunnel to 10.5.0.9 alone, which is not modelled",
+		"x: <UP> mtu 1\n    link/ether 02:00:00:00:00:01\n    vxlan external id 0 dstport 4790":             "is a tunnel whose far ends are chosen elsewhere (external), which is not modelled",
+		"x: <UP> mtu 1\n    link/ether 02:00:00:00:00:01\n    vlan protocol 802.1Q id 5":                    "",
+	} {
+		if got := readText(t, head+"3: "+line+"\n").Links[2].Opaque; got != want {
+			t.Errorf("%q: got %q, want %q", line, got, want)
+		}
 	}
 }

@@ -57,6 +57,12 @@ func addrLines(o object) []string {
 		words = put(words, "local", scalar(data["local"]))
 		words = put(words, "local", scalar(data["local6"]))
 		words = put(words, "dstport", scalar(data["port"]))
+		for _, far := range []string{"remote", "remote6", "group", "group6"} {
+			words = put(words, "remote", scalar(data[far]))
+		}
+		if scalar(data["external"]) == "true" {
+			words = append(words, "external")
+		}
 		out = append(out, strings.Join(words, " "))
 	}
 	for _, a := range o.list("addr_info") {

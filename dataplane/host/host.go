@@ -53,13 +53,17 @@ type Link struct {
 	Loopback  bool   `json:",omitempty"`
 	MTU       int    `json:",omitempty"`
 	MAC       string `json:",omitempty"`
-	// Master is the bridge or VRF that the link belongs to.
+	// Master is the bridge, bond or VRF that the link is a port of.
 	Master LinkName `json:",omitempty"`
 	Addrs  []Addr
 	// VXLAN is set for a VXLAN device.
 	VXLAN *VXLAN `json:",omitempty"`
 	// TunnelLocal is the local address of an ipip device; invalid otherwise.
 	TunnelLocal netip.Addr `json:",omitzero"`
+	// Opaque is what the link does with packets and is not modelled, in words that
+	// go on from the link's name: "is a port of the bridge br0". What becomes of a
+	// packet that comes in or leaves by it is unknown.
+	Opaque string `json:",omitempty"`
 }
 
 // VXLAN is what encapsulation needs of a VXLAN device.

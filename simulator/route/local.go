@@ -8,13 +8,14 @@ import (
 )
 
 // LocalRoutes are the routes of table local that the kernel makes from the
-// addresses of links that are up (fib_add_ifaddr, addrconf.c; since Linux 5.14
+// addresses of links, of those that are down IPv4 alone (fib_add_ifaddr, addrconf.c; since Linux 5.14
 // the lowest address of a subnet is no broadcast address).
 func LocalRoutes(links []host.Link, fam packet.Family) []host.Route {
 	var routes []host.Route
 	for i := range links {
 		l := &links[i]
 		if !l.Up && !l.Loopback {
+			routes = append(routes, localWhenDown(l, fam)...)
 			continue
 		}
 		for _, a := range l.Addrs {
@@ -24,6 +25,17 @@ func LocalRoutes(links []host.Link, fam packet.Family) []host.Route {
 		}
 		if fam == packet.IPv6 && !l.Loopback {
 			routes = append(routes, kernelRoute(l, host.RouteMulticast, netip.MustParsePrefix("ff00::/8"), netip.Addr{}))
+		}
+	}
+	return routes
+}
+
+// localWhenDown are the routes that are left when a link goes down: those to its
+// IPv4 addresses.
+func localWhenDown(l *host.Link, fam packet.Family) (routes []host.Route) {
+	for _, a := range l.Addrs {
+		if ip := a.Prefix.Addr(); ip.Is4() && fam == packet.IPv4 {
+			routes = append(routes, kernelRoute(l, host.RouteLocal, single(ip), ip))
 		}
 	}
 	return routes

@@ -2,6 +2,7 @@ package route
 
 import (
 	"net/netip"
+	"slices"
 
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
@@ -89,6 +90,9 @@ func (t *Tables) newFamily(s *host.State, fam packet.Family) family {
 		}
 		hasLocal = hasLocal || r.Table == host.TableLocal
 		f.customLocal = f.customLocal || r.Type == host.RouteLocal && r.Protocol != "kernel" && r.Protocol != ""
+		if t.overDown(r) {
+			continue
+		}
 		if t.viaItself(r) {
 			c := *r
 			c.Opaque, r = "a gateway that is an address of the node", &c
@@ -112,6 +116,22 @@ func (t *Tables) newFamily(s *host.State, fam packet.Family) family {
 		f.tables[host.TableMain] = nil // its routes are in the shared trie
 	}
 	return f
+}
+
+// overDown reports whether a route leads over links that are down alone: the kernel
+// has removed it then, but for the routes of IPv4 to the link's own addresses
+// (fib_sync_down_dev, rt6_disable_ip).
+func (t *Tables) overDown(r *host.Route) bool {
+	if len(r.Hops) == 0 || r.Type == host.RouteLocal && r.Dst.Addr().Is4() {
+		return false
+	}
+	return !slices.ContainsFunc(r.Hops, func(h host.NextHop) bool { return !t.isDown(h.Dev) })
+}
+
+// isDown reports whether a link is known to be down.
+func (t *Tables) isDown(n host.LinkName) bool {
+	l := t.links[n]
+	return l != nil && !l.Up && !l.Loopback
 }
 
 // viaItself reports whether a gateway is an address of the host. If it was one

@@ -50,3 +50,25 @@ func (n *node) unwalked(h nf.Hook, link host.LinkName) string {
 	}
 	return ""
 }
+
+// barred says why no packet comes in or leaves by a link: it is down or has no
+// carrier. "" is nothing of that kind.
+func (n *node) barred(link host.LinkName) string {
+	switch l := n.state.FindLink(link); {
+	case l == nil || l.Loopback:
+		return ""
+	case !l.Up:
+		return "the link " + string(link) + " is down"
+	case l.NoCarrier:
+		return "the link " + string(link) + " has no carrier"
+	}
+	return ""
+}
+
+// unmodelled says what a link does with packets that the walk cannot follow.
+func (n *node) unmodelled(link host.LinkName) string {
+	if l := n.state.FindLink(link); l != nil && l.Opaque != "" {
+		return "the link " + string(link) + " " + l.Opaque
+	}
+	return ""
+}

@@ -129,6 +129,14 @@ func (n *node) postRouting(f *flight) {
 		n.loop(f)
 		return
 	}
+	if why := n.barred(f.dst.Dev); why != "" {
+		f.drop(n, 0, why+"; nothing leaves by it")
+		return
+	}
+	if why := n.unmodelled(f.dst.Dev); why != "" {
+		f.unknown(n, why)
+		return
+	}
 	if n.encapsulate(f) {
 		return
 	}

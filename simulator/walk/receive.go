@@ -29,6 +29,10 @@ func (n *node) enter(link host.LinkName, p *packet.Packet, depth int) Outcome {
 		f.unknown(n, "too many packets because of one")
 	case !f.p.Src.IsValid() || !f.p.Dst.IsValid() || f.p.Src.Is4() != f.p.Dst.Is4():
 		f.unknown(n, "a packet without addresses of one family")
+	case n.barred(link) != "":
+		f.drop(n, 0, n.barred(link)+"; nothing comes in by it")
+	case n.unmodelled(link) != "":
+		f.unknown(n, n.unmodelled(link))
 	case n.unwalked(nf.Ingress, link) != "":
 		f.unknown(n, n.unwalked(nf.Ingress, link))
 	case f.p.Src.Is6() && n.badIPv6(f):
