@@ -72,12 +72,15 @@ func (r *reader) leaveOut(t *nf.Table, viaNFT []nf.Table) bool {
 	if seen || t.Backend != nf.IptablesNFT {
 		return seen
 	}
-	if t.Family != nf.FamilyIP && t.Family != nf.FamilyIP6 {
+	if t.Family == nf.FamilyARP || t.Family == nf.FamilyBridge {
 		return true // arptables and ebtables, which see no routed packet
 	}
 	for _, c := range t.Chains {
 		if len(c.Rules) > 0 || c.Base != nil && c.Base.Policy == nf.PolicyDrop {
-			tool := map[nf.Family]string{nf.FamilyIP: "iptables-nft-save", nf.FamilyIP6: "ip6tables-nft-save"}[t.Family]
+			tool := "iptables-nft-save"
+			if t.Family == nf.FamilyIP6 {
+				tool = "ip6tables-nft-save"
+			}
 			r.findings.Add(diag.Finding{
 				Code: "dump/iptables-nft-missing", Severity: diag.Error,
 				Message: "the rules of iptables-nft's table " + t.Family.String() + " " + string(t.Name) + " are known from nft only, which does not show all of what they say; they were left out",

@@ -49,6 +49,11 @@ func Codes() []diag.Entry {
 			Text: "ip route show table all says what ip route and ip -6 route say; what is given twice counts once.", Fix: "Nothing, or leave one out.",
 		},
 		{
+			Code: "dump/rule-order", Severity: diag.Warning, Title: "Policy routing rules out of order",
+			Text: "ip rule lists rules by priority. These are used in the order of their priorities.", Fix: "Give the output of ip rule as it is, of one node.",
+			Example: "0:\tfrom all lookup local\n200:\tfrom all fwmark 0x1 lookup 5\n100:\tfrom all fwmark 0x2 lookup 6\n32766:\tfrom all lookup main\n",
+		},
+		{
 			Code: "dump/tool-message", Severity: diag.Warning, Title: "A message of the tool in the capture",
 			Text: "The tool that was captured complained, so the capture may lack something.", Fix: "Capture it again, as root and with the tool's message apart.",
 			Example: "default via 192.0.2.1 dev eth0\nDump terminated\n",

@@ -211,9 +211,11 @@ func routeFamily(text string) packet.Family {
 var reSix = regexp.MustCompile(`(?i)(ip[-_]?v?6|rules?[-_]?v?6|inet6|[-_]v?6\b)`)
 
 // ruleFamily reads the family of a policy routing rule: of its addresses, the
-// heading or the file; IPv6 when the list of IPv4 rules has ended (the priorities begin
-// again at 0).
+// heading or the file; IPv6 when the list of IPv4 rules has ended and the priorities
+// begin again.
 func (c *cutter) ruleFamily(l line) packet.Family {
+	last := c.prio
+	c.prio, _ = strconv.Atoi(l.text[:strings.IndexByte(l.text, ':')])
 	for _, w := range strings.Fields(l.text) {
 		if p, err := netip.ParsePrefix(w); err == nil {
 			return packet.FamilyOf(p.Addr())
@@ -225,11 +227,19 @@ func (c *cutter) ruleFamily(l line) packet.Family {
 	if strings.Contains(c.heading, "-6") || strings.Contains(c.heading, "ipv6") || reSix.MatchString(path.Base(c.file)) {
 		return packet.IPv6
 	}
-	prio, _ := strconv.Atoi(l.text[:strings.IndexByte(l.text, ':')])
-	restarted := c.rules != 0 && prio < c.prio
-	c.prio = prio
-	if c.rules == packet.IPv6 || restarted {
+	const lastOwn = 32766 // the kernel's own rule of table main, the last one of IPv6
+	switch {
+	case c.rules == packet.IPv6:
 		return packet.IPv6
+	case c.rules == 0 || c.prio >= last:
+	case c.prio == 0 || last >= lastOwn:
+		return packet.IPv6
+	default:
+		c.findings.Add(diag.Finding{
+			Code: "dump/rule-order", Severity: diag.Warning, Span: spanLine(c.file, l.no, l.text),
+			Message: "the priority " + strconv.Itoa(c.prio) + " comes behind " + strconv.Itoa(last) + ", and ip rule lists rules by priority; they are asked in that order",
+			Hint:    "was the capture changed, or joined with another node's? Give the output as it is",
+		})
 	}
 	return packet.IPv4
 }

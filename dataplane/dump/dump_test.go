@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -337,5 +338,31 @@ func TestReadFiles_OpaqueLinks(t *testing.T) {
 		if got := readText(t, head+"3: "+line+"\n").Links[2].Opaque; got != want {
 			t.Errorf("%q: got %q, want %q", line, got, want)
 		}
+	}
+}
+
+// Rules out of order stay in their family and are asked by priority.
+func TestReadFiles_RuleOrder(t *testing.T) {
+	const text = "0:\tfrom all lookup local\n200:\tfrom 10.0.0.1 lookup 5\n100:\tfrom all fwmark 0x2 lookup 6\n32766:\tfrom all lookup main\n9:\tfrom all lookup 7\n"
+	s, found := ReadFiles([]File{{"node", text}}, "n")
+	if len(found) != 1 || found[0].Code != "dump/rule-order" || found[0].Span.Start.Line != 3 {
+		t.Errorf("%v", messages(found))
+	}
+	var got []uint32
+	for _, r := range s.Rules {
+		if r.Family == packet.IPv4 {
+			got = append(got, r.Priority)
+		}
+	}
+	if !slices.Equal(got, []uint32{0, 100, 200, 32766}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// Rules of iptables' modules in a table of both families are not left out in silence.
+func TestReadFiles_ModulesInInetTable(t *testing.T) {
+	const text = "table inet t {\n\tchain c {\n\t\ttype filter hook input priority 0; policy accept;\n\t\txt match \"comment\" drop\n\t}\n}\n"
+	if _, found := ReadFiles([]File{{"node", text}}, "n"); !found.HasErrors() {
+		t.Errorf("%v", messages(found))
 	}
 }
