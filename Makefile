@@ -23,7 +23,7 @@ demo: build ## walk a connection through a captured Calico node
 test: lint ## all tests; kernel tests need root and Debian's tools, and are skipped visibly without
 	@if [ "$(TORTIE_REQUIRE_KERNEL)" != 1 ] && { [ "$$(id -u)" != 0 ] || ! command -v nft >/dev/null || ! command -v ipset >/dev/null || ! command -v iptables-legacy-restore >/dev/null; }; then \
 	  echo "SKIPPED: the tests that ask a real kernel (they need root, nftables, iptables, ipset, iproute2, conntrack)"; fi
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 lint: ## gofmt and vet
 	@unformatted=$$(gofmt -l cmd compiler dataplane simulator *.go); \
@@ -53,4 +53,4 @@ bench: ## benchmarks, six runs each; compare two outputs with benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./... | tee .bench/$$(date +%Y%m%d-%H%M%S).txt
 
 golden: ## rewrite the expected outputs
-	TORTIE_UPDATE=1 $(GO) test ./...
+	TORTIE_UPDATE=1 $(GO) test -timeout 30m ./...

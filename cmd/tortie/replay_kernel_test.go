@@ -12,7 +12,6 @@ import (
 
 // notInKernel are scenarios that are not compared with the kernel, and why.
 var notInKernel = map[string]string{
-	"examples/policy-table/scenario-defaults.yaml":      "it has not been played there to its end yet",
 	"examples/policy-table/scenario-untracked-udp.yaml": "a client refuses an answer from another address with an ICMP error, which the walk does not send",
 }
 

@@ -79,8 +79,13 @@ var ruleDocs = []diag.Entry{
 	},
 	{
 		Code: "rule/services-namespace", Severity: diag.Error, Title: "Services without a namespace in a global policy",
-		Text: "A NetworkPolicy means its own namespace; a global policy has none.", Fix: "Add namespace.",
+		Text: "A global policy has no namespace of its own.", Fix: "Add namespace.",
 		Example: ruleExample("egress", "  - action: Allow\n    destination:\n      services:\n        name: db\n"),
+	},
+	{
+		Code: "rule/services-no-namespace", Severity: diag.Warning, Title: "Services without a namespace",
+		Text: "The API says that a NetworkPolicy means its own namespace then. Felix v3.32 looks for a service without a namespace, finds none, and the rule matches nothing.", Fix: "Add namespace, even if it is the policy's own.",
+		Example: "apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata:\n  name: example\n  namespace: shop\nspec:\n  selector: all()\n  types: [Egress]\n  egress:\n  - action: Allow\n    destination:\n      services:\n        name: db\n",
 	},
 	{
 		Code: "rule/services-conflict", Severity: diag.Error, Title: "Services beside selectors, networks or ports",

@@ -24,8 +24,13 @@ func (o on) serviceName(at path, global bool) {
 	if o.text(at.add("name")) == "" {
 		o.reportAt("rule/services-name", o.src.At(at...), "add name", "%s has no name", dotted(at))
 	}
-	if global && o.text(at.add("namespace")) == "" {
+	switch {
+	case o.text(at.add("namespace")) != "":
+	case global:
 		o.reportAt("rule/services-namespace", o.src.At(at...), "add the service's namespace", "%s has no namespace, and the policy is global", dotted(at))
+	default:
+		o.reportAt("rule/services-no-namespace", o.src.At(at...), "add namespace: "+o.meta.GetNamespace(),
+			"%s has no namespace: Felix looks for the service in none, not in the policy's own, and the rule matches nothing", dotted(at))
 	}
 }
 
