@@ -14,9 +14,13 @@ import (
 // root.
 func exampleScenarios(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("../../examples/*/scenario*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios in examples: %v", err)
+	var files []string
+	for _, pattern := range []string{"../../examples/*/scenario*.yaml", "../../cmd/tortie/testdata/scenario/*/scenario*.yaml"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no scenarios %s: %v", pattern, err)
+		}
+		files = append(files, found...)
 	}
 	for i, f := range files {
 		files[i] = strings.TrimPrefix(f, "../../")

@@ -14,7 +14,9 @@ import (
 // Lab is a fleet in the kernel.
 type Lab struct {
 	fleet *host.Fleet
-	hosts map[host.Name]*netns.NS
+	// beyond are the addresses outside of the fleet.
+	beyond []Outside
+	hosts  map[host.Name]*netns.NS
 	// behind is what sits behind links: pods, and outside of them.
 	behind  map[host.Port]*netns.NS
 	spaces  []*netns.NS
@@ -35,7 +37,7 @@ type Outside struct {
 
 // Build makes the namespaces and programs them. Close gives them up.
 func Build(f *host.Fleet, outside []Outside) (*Lab, error) {
-	l := &Lab{fleet: f, hosts: map[host.Name]*netns.NS{}, behind: map[host.Port]*netns.NS{},
+	l := &Lab{fleet: f, beyond: outside, hosts: map[host.Name]*netns.NS{}, behind: map[host.Port]*netns.NS{},
 		macs: map[host.Port]string{}, own: map[host.Port]string{}}
 	if err := l.build(outside); err != nil {
 		l.Close()

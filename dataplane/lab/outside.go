@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"tortie/dataplane/host"
 	"tortie/dataplane/netns"
@@ -47,6 +48,22 @@ func (l *Lab) Lead(dst netip.Prefix, by host.Port) error {
 		}
 	}
 	return fmt.Errorf("%s of %s has no address of the family of %s", by.Link, by.Host, dst)
+}
+
+// Reach makes a connection's first packet find its way: to an address that nobody
+// here has, as those of services, what is outside sends by the node where it enters.
+func (l *Lab) Reach(t Try) error {
+	if t.From.Link == "" || l.isPod(t.From) || l.owned(t.Dst) {
+		return nil
+	}
+	return l.Lead(netip.PrefixFrom(t.Dst, t.Dst.BitLen()), t.From)
+}
+
+// owned says whether a node, a pod or somebody outside has an address.
+func (l *Lab) owned(a netip.Addr) bool {
+	return l.ownedByNode(a) ||
+		slices.ContainsFunc(l.beyond, func(o Outside) bool { return o.Addr == a }) ||
+		slices.ContainsFunc(l.fleet.Endpoints, func(e host.Endpoint) bool { return slices.Contains(e.Addrs, a) })
 }
 
 // routesOutside gives every outside its ways: to the nodes on its network, by

@@ -186,6 +186,11 @@ func (p *performance) open(s *rehearsed) error {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 32)
 	for i := range s.tries {
+		if i == 0 || s.tries[i].Dst != s.tries[i-1].Dst {
+			if err := p.lab.Reach(s.tries[i]); err != nil {
+				return err
+			}
+		}
 		slots <- struct{}{}
 		wg.Go(func() {
 			conns[i], answers[i], errs[i] = p.lab.Open(s.tries[i])
