@@ -14,10 +14,13 @@ import (
 // intents.
 type intentGen struct {
 	*rand.Rand
-	world   intent.World
-	cluster []string
-	intents []string
-	ifaces  map[string]string // of pods, by name
+	more     *rand.Rand // what was added later, so that seeds keep what they had
+	world    intent.World
+	nodes    int
+	star     bool // some host endpoints are of every interface
+	nftables bool // the mode of the cluster's nodes
+	cluster  []string
+	intents  []string
 }
 
 func (g *intentGen) oneOf(words ...string) string { return words[g.IntN(len(words))] }
@@ -34,7 +37,8 @@ var intentNamespaces = map[string]map[string]string{
 }
 
 func newIntentGen(seed uint64) *intentGen {
-	g := &intentGen{Rand: rand.New(rand.NewPCG(seed, 7)), ifaces: map[string]string{}}
+	g := &intentGen{Rand: rand.New(rand.NewPCG(seed, 7)), more: rand.New(rand.NewPCG(seed, 8)), nftables: seed%2 == 0}
+	g.star = g.more.IntN(2) == 0
 	for _, ns := range []string{"lab", "shop"} {
 		g.add("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s, labels: {team: %s}}\n", ns, intentNamespaces[ns]["team"])
 		g.add("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot, namespace: %s}\n", ns)
@@ -47,8 +51,10 @@ func newIntentGen(seed uint64) *intentGen {
 	g.world.Cluster = []netip.Prefix{netip.MustParsePrefix("10.65.0.0/16"), netip.MustParsePrefix("fd00:65::/48")}
 	for i := 1; i <= 2+g.IntN(2); i++ {
 		g.node(i)
+		g.nodes = i
 	}
 	g.service()
+	g.nodePort()
 	g.failsafes()
 	for i := range 1 + g.IntN(3) {
 		g.intent(i)
@@ -95,8 +101,12 @@ func (g *intentGen) host(node, v4, v6 string) {
 	if open {
 		profile = "projectcalico-default-allow"
 	}
-	g.add("apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {name: %s-eth0, labels: {host: %s, app: %s}}\nspec:\n  node: %s\n  interfaceName: eth0\n  expectedIPs: [%s, '%s']\n  ports: [{name: main, port: 9000, protocol: TCP}]\n  profiles: [%s]\n",
-		node, labels["host"], labels["app"], node, v4, v6, profile)
+	iface := "eth0"
+	if g.star && g.more.IntN(3) > 0 {
+		iface = "'*'"
+	}
+	g.add("apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {name: %s-eth0, labels: {host: %s, app: %s}}\nspec:\n  node: %s\n  interfaceName: %s\n  expectedIPs: [%s, '%s']\n  ports: [{name: main, port: 9000, protocol: TCP}]\n  profiles: [%s]\n",
+		node, labels["host"], labels["app"], node, iface, v4, v6, profile)
 	g.world.Ends = append(g.world.Ends, intent.End{Name: node, Node: node, Host: true, Labels: labels, Open: open,
 		Addrs: []netip.Addr{netip.MustParseAddr(v4), netip.MustParseAddr(v6)}, Ports: []intent.NamedPort{{Name: "main", Proto: packet.ProtoTCP, Port: 9000}}})
 }
@@ -114,20 +124,61 @@ func (g *intentGen) pod(node string, i, last int) {
 		Addrs: []netip.Addr{netip.MustParseAddr(v4), netip.MustParseAddr(v6)}, Ports: []intent.NamedPort{{Name: "main", Proto: packet.ProtoTCP, Port: port}}})
 }
 
-// service puts some pods behind a service.
+// service puts some pods behind a service, by their addresses of either family or
+// of both; clients know its port by another number than the pods.
 func (g *intentGen) service() {
 	g.world.Services = map[string][]intent.Backend{}
-	var list []string
+	var list [2][]string
 	for _, e := range g.world.Ends {
-		if !e.Host && g.chance(40) {
-			list = append(list, fmt.Sprintf("{addresses: [%s]}", e.Addrs[0]))
-			g.world.Services["lab/svc"] = append(g.world.Services["lab/svc"], intent.Backend{Addr: e.Addrs[0], Proto: packet.ProtoTCP, Port: 8055})
+		if e.Host || !g.chance(40) {
+			continue
+		}
+		families := []int{0}
+		if n := g.more.IntN(3); n > 0 {
+			families = [][]int{1: {1}, 2: {0, 1}}[n]
+		}
+		for _, f := range families {
+			list[f] = append(list[f], fmt.Sprintf("{addresses: ['%s']}", e.Addrs[f]))
+			g.world.Services["lab/svc"] = append(g.world.Services["lab/svc"],
+				intent.Backend{Addr: e.Addrs[f], Proto: packet.ProtoTCP, Port: 8055, ServicePort: 80, Name: "main"})
 		}
 	}
-	if len(list) == 0 {
+	if len(list[0])+len(list[1]) == 0 {
 		return
 	}
-	g.add("apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: svc-1, namespace: lab, labels: {kubernetes.io/service-name: svc}}\naddressType: IPv4\nports: [{name: main, protocol: TCP, port: 8055}]\nendpoints: [%s]\n", strings.Join(list, ", "))
+	g.add("apiVersion: v1\nkind: Service\nmetadata: {name: svc, namespace: lab}\nspec: {clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10, 'fd00:96::10'], ipFamilies: [IPv4, IPv6], ipFamilyPolicy: PreferDualStack, ports: [{name: main, protocol: TCP, port: 80, targetPort: 8055}]}\n")
+	for f, addresses := range list {
+		if len(addresses) > 0 {
+			g.add("apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: svc-%d, namespace: lab, labels: {kubernetes.io/service-name: svc}}\naddressType: IPv%d\nports: [{name: main, protocol: TCP, port: 8055}]\nendpoints: [%s]\n",
+				f+1, 4+2*f, strings.Join(addresses, ", "))
+		}
+	}
+}
+
+// nodePort puts one pod of each family behind a service with node ports: of several
+// the kernel would draw one.
+func (g *intentGen) nodePort() {
+	var pods []intent.End
+	for _, e := range g.world.Ends {
+		if !e.Host {
+			pods = append(pods, e)
+		}
+	}
+	if g.more.IntN(100) < 30 {
+		return
+	}
+	g.add("apiVersion: v1\nkind: Service\nmetadata: {name: np, namespace: lab}\nspec: {type: NodePort, clusterIP: 10.96.0.11, clusterIPs: [10.96.0.11, 'fd00:96::11'], ipFamilies: [IPv4, IPv6], ipFamilyPolicy: PreferDualStack, ports: [{protocol: TCP, port: 443, targetPort: 8055, nodePort: 30080}]}\n")
+	for f, clusterIP := range []string{"10.96.0.11", "fd00:96::11"} {
+		to := pods[g.more.IntN(len(pods))].Addrs[f]
+		g.add("apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: np-%d, namespace: lab, labels: {kubernetes.io/service-name: np}}\naddressType: IPv%d\nports: [{protocol: TCP, port: 8055}]\nendpoints: [{addresses: ['%s']}]\n", f+1, 4+2*f, to)
+		a := intent.Address{Addr: netip.MustParseAddr(clusterIP), Proto: packet.ProtoTCP, Port: 443, To: to, ToPort: 8055}
+		g.world.Addresses = append(g.world.Addresses, a)
+		for i := 1; i <= g.nodes; i++ {
+			a.Node, a.Port = fmt.Sprintf("n%d", i), 30080
+			a.Addr = netip.MustParseAddr([]string{fmt.Sprintf("192.168.56.1%d", i), fmt.Sprintf("fd00:56::1%d", i)}[f])
+			g.world.Addresses = append(g.world.Addresses, a)
+		}
+	}
 }
 
 var intentParties = []string{

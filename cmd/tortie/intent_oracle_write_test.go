@@ -31,12 +31,16 @@ func (g *intentGen) intent(i int) {
 		g.list(&b, "  ", 1+g.IntN(2), g.statement)
 	}
 	g.guardSection(&b, "nodePorts", "protect", func() string {
-		return fmt.Sprintf("{from: %s, to: %s%s}", g.peer(), g.oneOf("edge", "hostweb"), g.on())
+		from, to, on := g.peer(), g.oneOf("edge", "hostweb"), g.on()
+		if g.more.IntN(2) == 0 {
+			on = ", on: " + []string{"tcp/30080", "[tcp/30000-32767, udp/53]"}[g.more.IntN(2)]
+		}
+		return fmt.Sprintf("{from: %s, to: %s%s}", from, to, on)
 	})
 	g.guardSection(&b, "forward", "via", func() string {
 		return fmt.Sprintf("{from: %s, to: %s%s}", g.peer(), g.peer(), g.on())
 	})
-	if g.chance(25) {
+	if g.chance(25) && !g.star { // Felix has no untracked policy for '*'
 		b.WriteString("  fastPath:\n")
 		g.list(&b, "  ", 1+g.IntN(2), func() string {
 			return fmt.Sprintf("{from: %s, to: %s, on: %s}", g.peer(), g.oneOf("edge", "hostweb"), g.ports(true))

@@ -14,6 +14,8 @@ type World struct {
 	Ends []End
 	// Services are the addresses and ports behind each service, by "namespace/name".
 	Services map[string][]Backend
+	// Addresses are those at which nodes translate connections to a backend.
+	Addresses []Address
 	// Cluster are the networks of pods and nodes, which guards let through.
 	Cluster []netip.Prefix
 	// FailsafeIn and FailsafeOut are the ports of hosts that nothing closes.
@@ -71,37 +73,59 @@ type Verdict struct {
 // host always reach each other as far as the host is concerned: what a host sends
 // to its own pods nobody judges, what a pod sends to its own host only the pod's
 // side judges.
+//
+// A service's address is what it leads to from where a node translates it. At a
+// node port the node judges before it does, and lets through or not what then is
+// on its way to a pod; at pods elsewhere it is the node that connects.
 func (p *Program) Judge(w *World, c Connection) Verdict {
 	j := &judge{p: p, w: w, c: c}
-	from, to := w.at(c.Src), w.at(c.Dst)
-	sameNode := from != nil && to != nil && from.Node == to.Node
-	if sameNode && from.Host && !to.Host {
-		return Verdict{true, "a host reaches its own pods"}
+	from, service := w.At(c.Src), w.address(c)
+	if service != nil && service.Node == "" {
+		j.translate(service)
+		service = nil
+	}
+	to := w.At(j.c.Dst)
+	if service == nil && from != nil && to != nil && from.Node == to.Node {
+		return j.within(from, to)
 	}
 	if from != nil {
 		if v := j.sends(from); !v.Allowed {
 			return v
 		}
 	}
-	if to == nil || sameNode && to.Host {
+	switch {
+	case service != nil:
+		return j.nodePort(service)
+	case to == nil:
 		return Verdict{true, "nobody at the other end judges"}
 	}
-	entered := false // allowed by a guard, which the host itself then does not ask about again
-	if !sameNode {
-		host := w.host(to.Node)
-		v, by := j.enters(host, to)
-		if !v.Allowed || by == FastPath {
+	return j.arrives(to)
+}
+
+// within judges at the two ends of one node.
+func (j *judge) within(from, to *End) Verdict {
+	if from.Host && !to.Host {
+		return Verdict{true, "a host reaches its own pods"}
+	}
+	if v := j.sends(from); !v.Allowed || to.Host {
+		return v
+	}
+	return j.side(to, In)
+}
+
+// arrives judges what comes from elsewhere, at the node of its end and at the end.
+func (j *judge) arrives(to *End) Verdict {
+	host := j.w.host(to.Node)
+	v, by := j.enters(host, to)
+	switch {
+	case !v.Allowed || by == FastPath:
+		return v
+	case to.Host && (by == NodePorts || j.failsafe(j.w.FailsafeIn)):
+		return Verdict{true, "let in at the host's edge"}
+	case !to.Host && by != NodePorts:
+		if v := j.passes(host); !v.Allowed {
 			return v
 		}
-		entered = by == NodePorts
-		if !to.Host && !entered {
-			if v := j.passes(host); !v.Allowed {
-				return v
-			}
-		}
-	}
-	if to.Host && (entered || j.failsafe(w.FailsafeIn)) {
-		return Verdict{true, "let in at the host's edge"}
 	}
 	return j.side(to, In)
 }
@@ -112,7 +136,8 @@ type judge struct {
 	c Connection
 }
 
-func (w *World) at(a netip.Addr) *End {
+// At is the end that has an address, or nil.
+func (w *World) At(a netip.Addr) *End {
 	for i := range w.Ends {
 		if slices.Contains(w.Ends[i].Addrs, a) {
 			return &w.Ends[i]
@@ -306,7 +331,7 @@ func (j *judge) ends(e *End, atoms []*Atom) bool {
 
 // peer reports whether an address belongs to one of the atoms.
 func (j *judge) peer(addr netip.Addr, atoms []*Atom) bool {
-	e := j.w.at(addr)
+	e := j.w.At(addr)
 	return slices.ContainsFunc(atoms, func(a *Atom) bool {
 		switch a.Kind {
 		case Any:
@@ -342,7 +367,7 @@ func (j *judge) matches(t PortTerm) bool {
 	case t.Proto != c.Proto:
 		return false
 	case t.Name != "":
-		e := j.w.at(c.Dst)
+		e := j.w.At(c.Dst)
 		return e != nil && slices.Contains(e.Ports, NamedPort{t.Name, c.Proto, c.DstPort})
 	case t.HasPorts:
 		return c.DstPort >= t.First && c.DstPort <= t.Last
