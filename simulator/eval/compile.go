@@ -59,7 +59,7 @@ func (k *compiler) compile(s nf.Stmt) step {
 	case nf.MatchTTL:
 		return when(matchTTL(s))
 	case nf.MatchDSCP:
-		return when(func(w *scratch) Truth { return truth(w.p.TOS>>2 == s.DSCP).invert(s.Invert) })
+		return when(matchDSCP(s))
 	case nf.MatchLength:
 		return when(matchLength(s))
 	case nf.MatchPhysdev:

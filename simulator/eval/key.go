@@ -104,8 +104,10 @@ func headerKey(field nf.KeyField) loader {
 		case nf.KeyIPProtocol, nf.KeyL4Proto:
 			return num(uint64(p.Proto)), Yes
 		case nf.KeyDSCP:
+			w.take(takenDSCP)
 			return num(uint64(p.TOS >> 2)), Yes
 		case nf.KeyTTL:
+			w.take(takenTTL)
 			return num(uint64(p.TTL)), Yes
 		case nf.KeyMark:
 			return num(uint64(p.Mark)), Yes

@@ -102,6 +102,7 @@ func matchConnLimit(m nf.MatchConnLimit) func(*scratch) Truth {
 		}
 		low, high, ok := w.c.Lookups.ConnCount(w.p, w.c.Ct, &m)
 		if over := low > m.Limit; ok && over == (high > m.Limit) {
+			w.take("connections counted, taken as those of this trace only")
 			return truth(over != m.Upto)
 		}
 		return Unknown3

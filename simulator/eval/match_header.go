@@ -190,6 +190,7 @@ func (w *scratch) pktType() (uint64, bool) {
 
 func matchTTL(m nf.MatchTTL) func(*scratch) Truth {
 	return func(w *scratch) Truth {
+		w.take(takenTTL)
 		switch m.Op {
 		case "eq":
 			return truth((w.p.TTL == m.Value) != m.Invert)
@@ -199,6 +200,13 @@ func matchTTL(m nf.MatchTTL) func(*scratch) Truth {
 			return truth((w.p.TTL > m.Value) != m.Invert)
 		}
 		return Unknown3
+	}
+}
+
+func matchDSCP(m nf.MatchDSCP) func(*scratch) Truth {
+	return func(w *scratch) Truth {
+		w.take(takenDSCP)
+		return truth(w.p.TOS>>2 == m.DSCP).invert(m.Invert)
 	}
 }
 

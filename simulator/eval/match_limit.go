@@ -83,6 +83,19 @@ func (k *compiler) matchLimit(m nf.MatchLimit) func(*scratch) Truth {
 	}
 }
 
+// What senders are taken to put in their packets.
+const (
+	takenTTL  = "the sender's TTL, taken as 64"
+	takenDSCP = "the sender's DSCP, taken as 0"
+)
+
+// take says how what no capture tells of was taken, if steps are recorded.
+func (w *scratch) take(text string) {
+	if w.c.Rec.On() {
+		w.taken = text
+	}
+}
+
 // takenLimit says how a limit was taken.
 func takenLimit(within bool, limit string) string {
 	if within {

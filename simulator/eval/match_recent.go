@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -60,10 +61,12 @@ func (k *compiler) matchRecent(m nf.MatchRecent) step {
 		keep = keep*2 + 1
 	}
 	k.e.recent[m.Name] = true
+	text := fmt.Sprintf("list %q, taken as empty before this trace", m.Name)
 	return func(w *scratch) outcome {
 		if w.c.State == nil {
 			return unknown
 		}
+		w.take(text)
 		addr := w.p.Src
 		if m.ByDst {
 			addr = w.p.Dst

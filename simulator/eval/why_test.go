@@ -1,6 +1,7 @@
 package eval_test
 
 import (
+	"strings"
 	"testing"
 
 	"tortie/dataplane/nf"
@@ -40,6 +41,22 @@ func TestWhy_SaysWhatThePacketHas(t *testing.T) {
 				t.Errorf("got %+v, want %q", steps, row.want)
 			}
 		})
+	}
+}
+
+// What no capture tells of is said to be taken as something.
+func TestTaken_SaysWhatNoCaptureTells(t *testing.T) {
+	key := func(f nf.KeyField) nf.Stmt {
+		return nf.MatchCompare{Key: []nf.Key{{Field: f}}, Op: nf.OpEqual, Values: [][]nf.Datum{{nf.NumDatum(1)}}}
+	}
+	for _, m := range []nf.Stmt{nf.MatchRecent{Name: "l", Op: "rcheck"}, nf.MatchConnLimit{Limit: 2}, nf.MatchTTL{Op: "eq", Value: 1},
+		nf.MatchDSCP{DSCP: 1}, key(nf.KeyTTL), key(nf.KeyDSCP)} {
+		c := context(tcpPacket())
+		c.Rec = &trace.Recorder{}
+		run(t, ruleset(nf.NFTables, body(m, nf.Accept{})), c)
+		if steps := c.Rec.Take(); len(steps) == 0 || !strings.Contains(steps[0].Taken, "taken as ") {
+			t.Errorf("%T: %+v", m, steps)
+		}
 	}
 }
 
