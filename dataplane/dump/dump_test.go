@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"tortie/compiler/diag"
 	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 )
 
@@ -359,10 +360,15 @@ func TestReadFiles_RuleOrder(t *testing.T) {
 	}
 }
 
-// Rules of iptables' modules in a table of both families are not left out in silence.
+// A table of both families stays with its policy; a rule of it that has a module
+// of iptables is unknown, and named.
 func TestReadFiles_ModulesInInetTable(t *testing.T) {
-	const text = "table inet t {\n\tchain c {\n\t\ttype filter hook input priority 0; policy accept;\n\t\txt match \"comment\" drop\n\t}\n}\n"
-	if _, found := ReadFiles([]File{{"node", text}}, "n"); !found.HasErrors() {
+	const text = "table inet t {\n\tchain c {\n\t\ttype filter hook input priority 0; policy drop;\n\t\txt match \"comment\" drop\n\t}\n}\n"
+	s, found := ReadFiles([]File{{"node", text}}, "n")
+	if len(s.Ruleset.Tables) != 1 || s.Ruleset.Tables[0].Chains[0].Base.Policy != nf.PolicyDrop {
+		t.Fatalf("%v", s.Ruleset.Tables)
+	}
+	if len(found) != 1 || found[0].Span.Start.Line != 4 {
 		t.Errorf("%v", messages(found))
 	}
 }

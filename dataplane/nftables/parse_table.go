@@ -34,7 +34,7 @@ func (p *parser) table() {
 	if !p.tableBody(&t) {
 		p.unreadable(head, &failure{pos: p.peek().pos, got: "end of file", want: `"}" of the table`})
 	}
-	if p.compat {
+	if p.compat && ofIptables(fam) {
 		p.found = p.found[:before]
 		p.add(codeCompat, diag.Note, p.span(head),
 			"table %s %s is managed by iptables-nft; iptables-save shows what it says", fam, name)
@@ -42,6 +42,12 @@ func (p *parser) table() {
 	}
 	typeMaps(&t)
 	p.tables = append(p.tables, t)
+}
+
+// ofIptables reports whether iptables-nft or arptables-nft keeps tables of a
+// family. In another table an xt expression is one unknown part of one rule.
+func ofIptables(f nf.Family) bool {
+	return f == nf.FamilyIP || f == nf.FamilyIP6 || f == nf.FamilyARP
 }
 
 // tableBody reads up to the closing brace of the table.

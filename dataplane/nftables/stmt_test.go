@@ -197,6 +197,21 @@ func TestParse_MarksIptablesTables(t *testing.T) {
 	}
 }
 
+// iptables-nft has no tables of these families: they stay, and an xt expression
+// is one unknown part of them.
+func TestParse_KeepsNativeTablesWithXT(t *testing.T) {
+	for _, family := range []string{"inet", "bridge", "netdev"} {
+		text := "table " + family + " f {\n\tchain c {\n\t\txt match \"comment\" drop\n\t\tcounter packets 0 bytes 0 xt target \"TCPMSS\"\n\t\tdrop\n\t}\n}\n"
+		tables, found := Parse("f", []byte(text))
+		if len(tables) != 1 || tables[0].Backend != nf.NFTables || len(tables[0].Chains[0].Rules) != 3 {
+			t.Fatalf("%s: %v", family, tables)
+		}
+		if len(found) != 2 || !strings.HasPrefix(found[0].Span.String(), "f:3:") || !strings.HasPrefix(found[1].Span.String(), "f:4:") || found[0].Severity != diag.Warning {
+			t.Errorf("%s: findings %v", family, found)
+		}
+	}
+}
+
 // In a table of both families nft shows the answer in the words of the family
 // that the rule asks for.
 func TestParse_RejectInTheWordsOfAFamily(t *testing.T) {
