@@ -145,6 +145,8 @@ func entries() []diag.Entry {
 			Text: "In two tiers the earlier one decides alone; in one tier both directions count together.", Fix: "Protect in one intent, or in the same way."},
 		{Code: "intent/selects-nothing", Severity: diag.Warning, Title: "A party of nobody",
 			Text: "No pod or host endpoint of the cluster is in the party.", Fix: "Check labels, namespaces and service accounts."},
+		{Code: "intent/service-behind-protected", Severity: diag.Warning, Title: "A service whose pods are closed",
+			Text: "A service as destination opens the way out of its callers. The pods behind it are protected, and no statement lets the callers in there.", Fix: "Allow the callers to reach the party of the pods too, at the ports of the pods."},
 		{Code: "intent/service-end", Severity: diag.Error, Title: "A service where it cannot stand",
 			Text: "Calico knows services as destinations of what pods and hosts send.", Fix: "Name the pods behind the service."},
 		{Code: "intent/service-ports", Severity: diag.Error, Title: "Some of the ports of a service",

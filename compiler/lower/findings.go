@@ -39,11 +39,12 @@ func (c *compiler) cluster() {
 	c.namesTaken()
 }
 
-// withoutEffect reports what is allowed where nothing closes.
+// withoutEffect reports what is allowed where nothing closes, and what does not
+// open the end that is closed.
 func (c *compiler) withoutEffect() {
 	for i := range c.program.Statements {
 		s := &c.program.Statements[i]
-		if s.Rule.Section != intent.Normal || s.Rule.Deny || c.effective[s] {
+		if s.Rule.Section != intent.Normal || s.Rule.Deny || c.behindServices(s) || c.effective[s] {
 			continue
 		}
 		var open []string
