@@ -11,32 +11,7 @@ import (
 // oracle's, with services that kube-proxy leads to one pod each.
 func fleetCluster(seed uint64) []string {
 	g := &oracleGen{Rand: rand.New(rand.NewPCG(seed, 3)), kernel: true}
-	g.nodes, g.v6, g.family = 2+g.IntN(2), g.chance(50), 4
-	g.base()
-	for i := range g.nodes {
-		g.node(i + 1)
-	}
-	for range g.IntN(4) {
-		g.hostEndpoint()
-	}
-	for range g.IntN(3) {
-		g.networkSet()
-	}
-	g.service()
-	for i := range 2 {
-		g.proxied(i)
-	}
-	g.tiers()
-	for range g.IntN(6) {
-		g.globalPolicy()
-	}
-	for range g.IntN(4) {
-		g.namespacedPolicy()
-	}
-	for range g.IntN(3) {
-		g.kubernetesPolicy()
-	}
-	return g.docs
+	return g.cluster(50, 4)
 }
 
 // kernelConfig are settings of Felix that change where and how rules stand, not

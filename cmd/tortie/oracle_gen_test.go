@@ -23,18 +23,29 @@ type oracleGen struct {
 // oracleCluster returns the documents of a random cluster.
 func oracleCluster(seed uint64) []string {
 	g := &oracleGen{Rand: rand.New(rand.NewPCG(seed, 1))}
-	g.nodes, g.v6, g.family = 2+g.IntN(2), g.chance(40), 4
+	return g.cluster(40, 3)
+}
+
+// cluster writes a cluster that is dual stack dual times of a hundred, with less
+// than this many host endpoints.
+func (g *oracleGen) cluster(dual, endpoints int) []string {
+	g.nodes, g.v6, g.family = 2+g.IntN(2), g.chance(dual), 4
 	g.base()
 	for i := range g.nodes {
 		g.node(i + 1)
 	}
-	for range g.IntN(3) {
+	for range g.IntN(endpoints) {
 		g.hostEndpoint()
 	}
 	for range g.IntN(3) {
 		g.networkSet()
 	}
 	g.service()
+	if g.kernel {
+		for i := range 2 {
+			g.proxied(i)
+		}
+	}
 	g.tiers()
 	for range g.IntN(6) {
 		g.globalPolicy()
