@@ -58,6 +58,13 @@ func (o on) port(n *yamlpos.Node, at path) {
 		return
 	}
 	if !isPortName(n.Text) {
-		o.report("value/port-name", at, portNameHint, "%s: %q is neither a port nor the name of one", dotted(at), n.Text)
+		hint := portNameHint
+		if dashedRange.MatchString(n.Text) {
+			hint = "a range is written with a colon: '" + strings.Replace(n.Text, "-", ":", 1) + "'"
+		}
+		o.report("value/port-name", at, hint, "%s: %q is neither a port nor the name of one", dotted(at), n.Text)
 	}
 }
+
+// dashedRange is how other tools write ranges of ports.
+var dashedRange = regexp.MustCompile(`^[0-9]+-[0-9]+$`)

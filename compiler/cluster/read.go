@@ -124,6 +124,10 @@ func (s Source) FromServer() bool {
 // here, in a kind or version that does not exist, is worth a word.
 func (r *reader) unknownKind(src Source) {
 	r.snap.Others = append(r.snap.Others, src)
+	if group(src.APIVersion) == "tortie.dev" {
+		r.ownKind(src)
+		return
+	}
 	for k, h := range kinds {
 		if k.kind == src.Kind && k.group == group(src.APIVersion) && !h.version(src.APIVersion) {
 			r.add("cluster/unknown-version", diag.Warning, src.At("apiVersion"), "use "+h.versions[0],
@@ -146,6 +150,24 @@ func (r *reader) unknownKind(src Source) {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	r.add("cluster/unknown-kind", diag.Warning, src.At("kind"), hint, "Calico has no kind %q; the object is left alone", src.Kind)
+}
+
+// ownKinds are the kinds of tortie.dev/v1, which others than this package read.
+var ownKinds = []string{"HostNetwork", "Intent", "PolicyTest", "Scenario"}
+
+// ownKind reports a document of tortie's own group that nobody would read.
+func (r *reader) ownKind(src Source) {
+	if !slices.Contains(ownKinds, src.Kind) {
+		hint := "the kinds are " + strings.Join(ownKinds, ", ")
+		if near := yamlpos.Nearest(src.Kind, ownKinds); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		r.add("cluster/unknown-kind", diag.Error, src.At("kind"), hint, "tortie.dev has no kind %q", src.Kind)
+		return
+	}
+	if src.APIVersion != "tortie.dev/v1" {
+		r.add("cluster/unknown-version", diag.Error, src.At("apiVersion"), "use tortie.dev/v1", "%s %s is not a version that is read here", src.APIVersion, src.Kind)
+	}
 }
 
 // calicoOthers are Calico's kinds that decide nothing that is modelled here.

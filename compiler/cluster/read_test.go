@@ -46,7 +46,10 @@ func TestRead_Findings(t *testing.T) {
 		"other kinds": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: 1}\n", nil},
 		"misspelt kind": {"apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolice\n",
 			[]string{"2:1 warning cluster/unknown-kind"}},
-		"unknown version": {"apiVersion: apps/v1beta1\nkind: Deployment\n", []string{"1:1 warning cluster/unknown-version"}},
+		"unknown kind of tortie.dev":   {"apiVersion: tortie.dev/v1\nkind: Intents\n", []string{"2:1 error cluster/unknown-kind"}},
+		"unknown version of an intent": {"apiVersion: tortie.dev/v1alpha1\nkind: Intent\n", []string{"1:1 error cluster/unknown-version"}},
+		"unknown version of a network": {"apiVersion: tortie.dev/v2\nkind: HostNetwork\n", []string{"1:1 error cluster/unknown-version"}},
+		"unknown version":              {"apiVersion: apps/v1beta1\nkind: Deployment\n", []string{"1:1 warning cluster/unknown-version"}},
 		"namespace of a global kind": {"apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {name: a, namespace: b}\n",
 			[]string{"3:21 warning cluster/namespace-ignored"}},
 		"bad items in a list": {"apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n- 5\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: 5}\n" +

@@ -31,7 +31,7 @@ func Parse(n *yamlpos.Node) (*Document, diag.List) {
 	if n.Get("metadata") == nil {
 		p.errorf("intent/no-name", n.Span, "write metadata: {name: …}", "the intent has no metadata")
 	}
-	if n.Get("spec") == nil {
+	if spec := n.Get("spec"); spec == nil || spec.Kind == yamlpos.Null {
 		p.errorf("intent/missing-field", n.Span, "write spec: with parties, protect and allow", "the intent has no spec")
 	}
 	return p.doc, p.diags
