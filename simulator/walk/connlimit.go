@@ -39,7 +39,7 @@ type countList struct {
 // ConnCount counts the connections of the packet's group that met the rule, the
 // packet's own included (__nf_conncount_add of nf_conncount.c, Linux 6.18: lists
 // forget ended connections at most once a jiffy). The count is between low and
-// high.
+// high; ok is false where it cannot be told what the kernel does.
 func (n *node) ConnCount(p *packet.Packet, ct conntrack.Ref, m *nf.MatchConnLimit) (low, high uint32, ok bool) {
 	own, ok := conntrack.TupleOf(p)
 	confirmed := false
@@ -58,24 +58,29 @@ func (n *node) ConnCount(p *packet.Packet, ct conntrack.Ref, m *nf.MatchConnLimi
 	soon := old && n.w.now-group.at < settled
 	group.at = n.w.now
 	empty := len(group.list) == 0 && !m.NoGroup
-	mine := group.forget(n, own, soon)
+	mine := group.forget(n, own, soon, confirmed)
 	switch {
 	case !mine:
 		group.list = append(group.list, counted{own, confirmed && !empty})
 	case soon && !confirmed:
 		group.list = append(group.list, counted{own, true}) // the kernel does not look
 	}
-	return group.sure(), uint32(len(group.list)), true
+	low, high = group.sure(), uint32(len(group.list))
+	if low == 0 && confirmed && n.ended(own) {
+		return 0, 0, false // for a count of nothing connlimit_mt drops the packet
+	}
+	return low, high, true
 }
 
 // forget drops the connections that ended, where the kernel surely does; where
 // it may not have looked they become doubtful. It reports whether the packet's
-// own connection is surely in the list.
-func (g *countList) forget(n *node, own conntrack.Tuple, soon bool) (mine bool) {
+// own connection is surely in the list: one that was confirmed before is not added
+// again, and forgotten like others when this packet ended it.
+func (g *countList) forget(n *node, own conntrack.Tuple, soon, confirmed bool) (mine bool) {
 	ended := 0
 	for i, c := range g.list {
 		switch {
-		case c.tuple == own:
+		case c.tuple == own && !(confirmed && n.ended(own)):
 			mine = mine || !c.maybe
 		case n.ended(c.tuple):
 			g.list[i].maybe = true
