@@ -73,7 +73,8 @@ func sctpNext(dir Dir, state SCTPState, chunk uint8) SCTPState {
 	return sctpTransitions[dir][row][state]
 }
 
-// sctpNew begins an association (sctp_new).
+// sctpNew begins an association (sctp_new). Of chunks that begin nothing, only a
+// SHUTDOWN ACK tells a tag; Linux 6.18 was seen to do so.
 func (c *Conn) sctpNew(p *packet.Packet) Reason {
 	if sctpHas(p, chunkAbort, chunkShutdownComplete, chunkCookieAck) {
 		return WhySCTPNew
@@ -87,9 +88,9 @@ func (c *Conn) sctpNew(p *packet.Packet) Reason {
 			return WhySCTPVTag
 		case chunk.Type == chunkInit:
 			c.SCTP.VTag[Reply] = chunk.InitTag
-		case chunk.Type == chunkHeartbeat || chunk.Type == chunkHeartbeatAck:
+		case chunk.Type == chunkHeartbeat:
 			c.SCTP.VTag[Original] = p.Vtag
-		default:
+		case chunk.Type == chunkShutdownAck: // its answer is a SHUTDOWN COMPLETE with the same tag
 			c.SCTP.VTag[Reply] = p.Vtag
 		}
 	}
