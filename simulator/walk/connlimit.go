@@ -39,12 +39,16 @@ type countList struct {
 // ConnCount counts the connections of the packet's group that met the rule, the
 // packet's own included (__nf_conncount_add of nf_conncount.c, Linux 6.18: lists
 // forget ended connections at most once a jiffy). The count is between low and
-// high; ok is false where it cannot be told what the kernel does.
+// high; ok is false where it cannot be told what the kernel does. A packet that is
+// foreign to the living connection with its tuple, because it is invalid or came
+// before conntrack, is counted by some kernels and not by others.
 func (n *node) ConnCount(p *packet.Packet, ct conntrack.Ref, m *nf.MatchConnLimit) (low, high uint32, ok bool) {
 	own, ok := conntrack.TupleOf(p)
-	confirmed := false
+	confirmed, foreign := false, false
 	if ct.Conn != nil {
 		own, ok, confirmed = ct.Conn.Tuples[conntrack.Original], true, ct.Conn.Status&conntrack.Confirmed != 0
+	} else if ok {
+		_, _, foreign = n.ct.Lookup(own, n.w.now)
 	}
 	if !ok {
 		return 0, 0, false
@@ -61,7 +65,7 @@ func (n *node) ConnCount(p *packet.Packet, ct conntrack.Ref, m *nf.MatchConnLimi
 	mine := group.forget(n, own, soon, confirmed)
 	switch {
 	case !mine:
-		group.list = append(group.list, counted{own, confirmed && !empty})
+		group.list = append(group.list, counted{own, (confirmed || foreign) && !empty})
 	case soon && !confirmed:
 		group.list = append(group.list, counted{own, true}) // the kernel does not look
 	}
