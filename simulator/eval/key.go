@@ -163,7 +163,9 @@ var portProto = map[nf.KeyField]packet.Proto{
 
 // portKey loads ports and TCP flags; th reads whatever stands at the start of
 // the layer 4 header, which is known for protocols with ports and the first two
-// bytes of ICMP.
+// bytes of ICMP. Loads of one, two and four bytes do not look whether the packet
+// is a later fragment (nft_payload_fast_eval, Linux 6.18): of IPv4 they read its
+// data, of IPv6 the start of the IPv6 header.
 func portKey(field nf.KeyField) loader {
 	proto := portProto[field]
 	dst := false
@@ -174,8 +176,10 @@ func portKey(field nf.KeyField) loader {
 	return func(w *scratch) (value, Truth) {
 		p := w.p
 		switch {
-		case proto != 0 && p.Proto != proto, p.FragOffset != 0:
+		case proto != 0 && p.Proto != proto:
 			return value{}, No
+		case p.FragOffset != 0:
+			return value{}, Unknown3
 		case p.Truncated && (field == nf.KeyTCPFlags || !eightBytes(p)):
 			return value{}, No
 		case field == nf.KeyTCPFlags:
@@ -206,7 +210,11 @@ func icmpKey(field nf.KeyField) loader {
 	return func(w *scratch) (value, Truth) {
 		p := w.p
 		switch {
-		case p.Proto != proto || p.FragOffset != 0 || p.Truncated:
+		case p.Proto != proto:
+			return value{}, No
+		case p.FragOffset != 0:
+			return value{}, Unknown3 // as portKey
+		case p.Truncated:
 			return value{}, No
 		case code:
 			return num(uint64(p.ICMPCode)), Yes

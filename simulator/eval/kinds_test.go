@@ -143,6 +143,8 @@ var stateRows = []matchRow{
 
 var nftRows = []matchRow{
 	{"mark equal", nf.MatchCompare{Key: key(nf.KeyMark), Mask: 0xf0, Op: nf.OpEqual, Values: nums(0x10)}, nil, yes},
+	{"port of a later fragment", nf.MatchCompare{Key: key(nf.KeyTCPDPort), Op: nf.OpNotEqual, Values: nums(80)}, laterFrag, open},
+	{"port of another protocol's later fragment", nf.MatchCompare{Key: key(nf.KeyUDPDPort), Op: nf.OpNotEqual, Values: nums(80)}, laterFrag, no},
 	{"port not equal", nf.MatchCompare{Key: key(nf.KeyTCPDPort), Op: nf.OpNotEqual, Values: nums(80)}, nil, no},
 	{"other protocol's port not equal", nf.MatchCompare{Key: key(nf.KeyUDPDPort), Op: nf.OpNotEqual, Values: nums(1)}, nil, no},
 	{"port among", nf.MatchCompare{Key: key(nf.KeyTCPDPort), Op: nf.OpEqual, Values: nums(22, 80)}, nil, yes},

@@ -71,6 +71,7 @@ func matchL4(m nf.MatchL4) step {
 
 // loadedL4 is what iptables-nft makes of -m tcp and -m udp: comparisons of
 // nftables, for which a header that is not there ends the rule and drops nothing.
+// Of a later fragment they read whatever stands where the header would be.
 func loadedL4(m nf.MatchL4) step {
 	return func(w *scratch) outcome {
 		p := w.p
@@ -80,7 +81,9 @@ func loadedL4(m nf.MatchL4) step {
 			return miss
 		case !asks && m.Flags == nil:
 			return goOn
-		case p.FragOffset != 0 || p.Truncated && !eightBytes(p):
+		case p.FragOffset != 0:
+			return unknown
+		case p.Truncated && !eightBytes(p):
 			return miss
 		case !portIn(m.Src, p.SrcPort, m.SrcInvert) || !portIn(m.Dst, p.DstPort, m.DstInvert):
 			return miss
