@@ -63,6 +63,13 @@ func TestDiff_Found(t *testing.T) {
 			Ruleset: both(base("forwarded", nf.TypeFilter, nf.Forward, nf.PriFilter, reject)),
 			Shots:   []Shot{syn(packet.IPv6, "192.0.2.1", "10.2.0.3"), syn(packet.IPv6, "10.1.0.2", "10.2.0.3")}},
 	}
+	for name, fam := range map[string]packet.Family{"IPv4": packet.IPv4, "IPv6": packet.IPv6} {
+		first := syn(fam, "10.1.0.2", "10.2.0.3")
+		first.Packet.MoreFragments, first.Packet.FragID, first.Packet.PayloadLen = true, 77, 4
+		byPort := host.Rule{Priority: 100, Family: fam, Action: host.ActionBlackhole, IIF: "lr", Proto: packet.ProtoTCP, DPortLo: 80, DPortHi: 443}
+		cases["policy routing sees no port of a first fragment of "+name] = &Case{Family: fam,
+			Network: Network{Rules: append(defaultRules(), byPort)}, Shots: []Shot{first, syn(fam, "10.1.0.2", "10.2.0.3")}}
+	}
 	state := compare(nf.KeyCtState, nf.OpHasAny, nf.NumDatum(uint64(nf.CtUntracked)))
 	cases["nftables leaves the answer to an untracked packet untracked"] = &Case{
 		Ruleset: ruleset(base("raw", nf.TypeFilter, nf.LocalOut, nf.PriRaw, nf.Rule{Body: []nf.Stmt{nf.NoTrack{}}}),

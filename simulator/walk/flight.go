@@ -164,8 +164,13 @@ func (f *flight) unknown(n *node, reason string) {
 	n.w.rec.Note("unknown: " + reason)
 }
 
-// flow is what routing asks about the packet.
+// flow is what routing asks about the packet. Of a fragment that was not put
+// together it asks no ports, of the first one neither (fib4_rules_early_flow_dissect
+// and its namesake of IPv6, which stop at fragments).
 func (f *flight) flow() route.Flow {
-	return route.Flow{Src: f.p.Src, Dst: f.p.Dst, IIF: f.in, Mark: f.p.Mark, TOS: f.p.TOS,
-		Proto: f.p.Proto, SrcPort: f.p.SrcPort, DstPort: f.p.DstPort}
+	q := route.Flow{Src: f.p.Src, Dst: f.p.Dst, IIF: f.in, Mark: f.p.Mark, TOS: f.p.TOS, Proto: f.p.Proto}
+	if !f.p.IsFragment() {
+		q.SrcPort, q.DstPort = f.p.SrcPort, f.p.DstPort
+	}
+	return q
 }
