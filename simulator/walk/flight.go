@@ -89,6 +89,8 @@ type flight struct {
 	answered bool
 	cuts     []int // the sizes of the fragments that it came in
 	fragID   uint32
+	summed   bool  // connection tracking computed its checksum
+	tos      uint8 // as it was then
 	end      Outcome
 }
 
@@ -109,7 +111,7 @@ func (w *Walker) take(p *packet.Packet, depth int) *flight {
 		f.p.Inner = &inner
 	}
 	f.in, f.dst, f.hasDst, f.bound, f.depth, f.end = "", route.Result{}, false, "", depth, Outcome{}
-	f.silent, f.answered, f.cuts, f.doubt = false, false, f.cuts[:0], ""
+	f.silent, f.answered, f.cuts, f.doubt, f.summed = false, false, f.cuts[:0], "", false
 	c := &f.ctx
 	c.FrameDst = unset
 	c.Packet, c.In, c.Out, c.Ct, c.LastMark = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, eval.RuleRef{}

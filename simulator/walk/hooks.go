@@ -51,6 +51,7 @@ func (n *node) track(h nf.Hook, f *flight) bool {
 	ref, v := n.ct.In(&f.p, f.ctx.Ct, h == nf.LocalOut, n.w.now)
 	ref = n.assumed(ref, had, f)
 	f.ctx.Ct = ref
+	f.summed, f.tos = h == nf.PreRouting && had.Conn == nil && had.Info != conntrack.Untracked, f.p.TOS
 	if v.Uncertain {
 		n.w.assume("connection tracking of " + string(n.state.Name) + " depends on the kernel's hash seed here")
 	}

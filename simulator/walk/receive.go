@@ -119,11 +119,27 @@ func (n *node) noRoute(f *flight) {
 	}
 }
 
+// checksumBreak is the number of bytes up to which the kernel computes a checksum
+// once more rather than trust the one that it has (CHECKSUM_BREAK of skbuff.h).
+const checksumBreak = 76
+
+// spoiled reports whether the kernel believes the packet's checksum to be wrong:
+// connection tracking computed it, with the header of IPv6, whose DSCP was changed
+// after that (udp6_csum_init, csum_complete_sw).
+func (f *flight) spoiled() bool {
+	p := &f.p
+	return f.summed && f.tos != p.TOS && p.Src.Is6() && p.Proto == packet.ProtoUDP && 8+int(p.PayloadLen) > checksumBreak
+}
+
 // deliver is LOCAL_IN and the process behind it.
 func (n *node) deliver(f *flight) {
 	f.ctx.Out = n.iface("")
 	v6 := f.p.Src.Is6() // IPv6 puts datagrams together behind INPUT
 	if !v6 && !n.gather(nf.LocalIn, f) || !n.hook(nf.LocalIn, f) || v6 && !n.gather(nf.LocalIn, f) {
+		return
+	}
+	if f.spoiled() {
+		f.unknown(n, "a longer UDP datagram of IPv6 whose DSCP a rule changed: the kernel finds its checksum wrong, unless the network card has looked at it")
 		return
 	}
 	if n.ipvsMissing(f) || n.decapsulate(f) {
