@@ -9,7 +9,7 @@ ORACLE_N ?= 60000
 FLEET_N ?= 5000
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test lint difftest oracle fleet reverse fuzz bench golden
+.PHONY: help build demo test lint difftest oracle fleet reverse realapi fuzz bench golden
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ fleet: ## FLEET_N connections in random clusters of network namespaces, walk aga
 
 reverse: ## ORACLE_N random connections, before and after lifting their policies to intents
 	TORTIE_REVERSE_N=$(ORACLE_N) $(GO) test ./cmd/tortie -run TestReverse -v -timeout 6h
+
+realapi: ## what intents compile to, in a real API server (builds one: ten minutes the first time)
+	cd compiler/lower/realapi && $(GO) test -v -count=1 -timeout 30m .
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \
