@@ -23,7 +23,9 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
+	"k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 )
 
@@ -31,7 +33,6 @@ import (
 type Server struct {
 	Config *rest.Config
 	etcd   *embed.Etcd
-	stop   context.CancelFunc
 	done   chan error
 }
 
@@ -49,8 +50,7 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	s := &Server{etcd: etcd, stop: cancel, done: make(chan error, 1)}
+	s := &Server{etcd: etcd, done: make(chan error, 1)}
 	in := func(name string) string { return filepath.Join(dir, name) }
 	cmd := app.NewAPIServerCommand()
 	cmd.SetArgs([]string{
@@ -59,20 +59,33 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + in("ca.key"), "--service-account-signing-key-file=" + in("ca.key"),
 		"--authorization-mode=AlwaysAllow", "--service-cluster-ip-range=10.96.0.0/12", "--disable-admission-plugins=ServiceAccount",
 		"--endpoint-reconciler-type=none", "--cert-dir=" + dir, "--v=0",
+		"--request-timeout=5s", // so long it waits at the end for what is under way
 	})
 	cmd.SilenceUsage = true
-	go func() { s.done <- cmd.ExecuteContext(ctx) }()
+	go func() { s.done <- cmd.Execute() }()
 	s.Config = &rest.Config{Host: fmt.Sprintf("https://127.0.0.1:%d", ports[0]), QPS: 1000, Burst: 1000,
 		TLSClientConfig: rest.TLSClientConfig{CAFile: in("ca.crt"), CertFile: in("client.crt"), KeyFile: in("client.key")}}
 	if err := s.ready(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
-	return s, nil
+	return s, quiet(dir)
 }
 
-// Stop ends the server and its store.
+// quiet sends what the server logs from now on to a file: it has said all that
+// matters when it is ready.
+func quiet(dir string) error {
+	log, err := os.Create(filepath.Join(dir, "server.log"))
+	if err != nil {
+		return err
+	}
+	klog.LogToStderr(false)
+	klog.SetOutput(log)
+	return nil
+}
+
+// Stop ends the server, as a signal would, and its store.
 func (s *Server) Stop() error {
-	s.stop()
+	server.RequestShutdown()
 	var err error
 	select {
 	case err = <-s.done:
