@@ -81,7 +81,7 @@ func (p *parser) opaque(toks []token, start int, err error) (nf.Stmt, int) {
 }
 
 // matchEnd finds where an unmodelled match ends: in front of the next statement
-// whose first word begins nothing else. It reports false when the text is no
+// whose first words begin nothing else. It reports false when the text is no
 // match.
 func matchEnd(toks []token, start int) (int, bool) {
 	if !matchWords[toks[start].text] {
@@ -97,12 +97,24 @@ func matchEnd(toks []token, start int) (int, bool) {
 		case depth > 0:
 		case t.is("set") || t.is("vmap") || t.is("map"):
 			return 0, false
-		case i > start && t.kind == tokWord && cleanStart[t.text]:
+		case i > start && t.kind == tokWord && cleanStart[t.text], i > start+1 && beginsKey(toks, i):
 			return i, true
 		}
 	}
 	return 0, false
 }
+
+// beginsKey reports whether a match of its own begins at i: two words that name
+// a key, and are no part of a concatenation or of a connection's tuple.
+func beginsKey(toks []token, i int) bool {
+	if before := toks[i-1]; before.is(".") || before.is("original") || before.is("reply") || i+1 == len(toks) {
+		return false
+	}
+	return matchStart[toks[i].text+" "+toks[i+1].text]
+}
+
+var matchStart = map[string]bool{"ip saddr": true, "ip daddr": true, "ip6 saddr": true, "ip6 daddr": true, "tcp sport": true, "tcp dport": true,
+	"udp sport": true, "udp dport": true, "th sport": true, "th dport": true, "ct state": true, "meta l4proto": true, "meta mark": true}
 
 // cleanStart are words that only begin statements.
 var cleanStart = wordSet("counter accept drop return continue jump goto reject log limit masquerade dnat snat notrack")

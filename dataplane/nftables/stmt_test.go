@@ -185,6 +185,19 @@ func TestParse_KeepsWhatItCannotRead(t *testing.T) {
 	}
 }
 
+// What is not modelled ends where a match begins that is: a packet that this one
+// does not take is decided.
+func TestParse_ReadsBehindWhatIsNotModelled(t *testing.T) {
+	text := "table ip t {\n\tchain c {\n\t\tmeta hour \"08:00\"-\"17:00\" tcp dport 81 drop\n\t\tether saddr 00:11:22:33:44:55 ip saddr . tcp dport @s drop\n\t}\n}\n"
+	tables, _ := Parse("f", []byte(text))
+	for i, want := range []string{"meta hour \"08:00\"-\"17:00\"", "ether saddr 00:11:22:33:44:55"} {
+		body := tables[0].Chains[0].Rules[i].Body
+		if len(body) != 3 || body[0] != nf.Stmt(nf.OpaqueMatch{Text: want}) {
+			t.Errorf("rule %d: %v", i+1, body)
+		}
+	}
+}
+
 func TestParse_MarksIptablesTables(t *testing.T) {
 	for name, text := range map[string]string{
 		"warning": "# Warning: table ip filter is managed by iptables-nft, do not touch!\ntable ip filter {\n\tchain INPUT {\n\t\tcounter packets 0 bytes 0 drop\n\t}\n}\n",

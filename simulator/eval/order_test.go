@@ -53,6 +53,31 @@ func TestRun_SideEffectsOfMatchesBeforeAMiss(t *testing.T) {
 	}
 }
 
+// A rule that a known match rules out does not match, whatever an unknown one
+// before it says; one that counts or drops on the way stays unknown.
+func TestRun_UnknownBeforeAMiss(t *testing.T) {
+	opaque, other := nf.OpaqueMatch{Text: "-m time"}, nf.MatchTTL{Op: "eq", Value: 1}
+	for name, c := range map[string]struct {
+		body []nf.Stmt
+		want eval.Verdict
+	}{
+		"miss":            {[]nf.Stmt{opaque, other, nf.Drop{}}, eval.Accept},
+		"two unknown":     {[]nf.Stmt{opaque, opaque, other, nf.Drop{}}, eval.Accept},
+		"meets the rest":  {[]nf.Stmt{opaque, nf.MatchTTL{Op: "eq", Value: 64}, nf.Drop{}}, eval.Unknown},
+		"remembers first": {[]nf.Stmt{opaque, nf.MatchRecent{Op: "set", Name: "r"}, other, nf.Drop{}}, eval.Unknown},
+		"known first":     {[]nf.Stmt{other, opaque, nf.Drop{}}, eval.Accept},
+	} {
+		rs := ruleset(nf.IptablesLegacy, body(c.body...), body(nf.Accept{}))
+		for _, explore := range []bool{false, true} {
+			ctx := context(tcpPacket())
+			ctx.Explore = explore && c.want != eval.Unknown
+			if got := run(t, rs, ctx); got.Verdict != c.want {
+				t.Errorf("%s: got %s, want %s", name, got.Verdict, c.want)
+			}
+		}
+	}
+}
+
 func TestRun_HotdropOfATCPFragmentAtOffsetOne(t *testing.T) {
 	c := context(tcpPacket())
 	c.Packet.FragOffset = 1

@@ -89,6 +89,9 @@ func (w *scratch) rule(r *rule) outcome {
 		if out == goOn {
 			continue
 		}
+		if out == unknown && w.missesLater(r, i) > 0 {
+			return miss
+		}
 		if out == unknown && w.c.Explore {
 			if w.choose(Choice{Kind: ChoiceUnknown, Rule: w.ref, N: 2}) == 1 {
 				continue
@@ -122,7 +125,12 @@ func (w *scratch) tracedRule(r *rule) outcome {
 	at := -1
 	out := goOn
 	for i := range r.steps {
-		out = r.steps[i](w)
+		at, out = i, r.steps[i](w)
+		if out == unknown {
+			if later := w.missesLater(r, i); later > 0 {
+				at, out = later, miss
+			}
+		}
 		if out == unknown && w.c.Explore {
 			out = miss
 			if w.choose(Choice{Kind: ChoiceUnknown, Rule: ref, N: 2}) == 1 {
@@ -130,7 +138,6 @@ func (w *scratch) tracedRule(r *rule) outcome {
 			}
 		}
 		if out != goOn {
-			at = i
 			break
 		}
 	}
