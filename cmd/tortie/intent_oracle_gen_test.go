@@ -15,6 +15,7 @@ import (
 type intentGen struct {
 	*rand.Rand
 	more     *rand.Rand // what was added later, so that seeds keep what they had
+	services *rand.Rand // services with selectors
 	world    intent.World
 	nodes    int
 	star     bool // some host endpoints are of every interface
@@ -37,7 +38,8 @@ var intentNamespaces = map[string]map[string]string{
 }
 
 func newIntentGen(seed uint64) *intentGen {
-	g := &intentGen{Rand: rand.New(rand.NewPCG(seed, 7)), more: rand.New(rand.NewPCG(seed, 8)), nftables: seed%2 == 0}
+	g := &intentGen{Rand: rand.New(rand.NewPCG(seed, 7)), more: rand.New(rand.NewPCG(seed, 8)),
+		services: rand.New(rand.NewPCG(seed, 9)), nftables: seed%2 == 0}
 	g.star = g.more.IntN(2) == 0
 	for _, ns := range []string{"lab", "shop"} {
 		g.add("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s, labels: {team: %s}}\n", ns, intentNamespaces[ns]["team"])
@@ -54,6 +56,7 @@ func newIntentGen(seed uint64) *intentGen {
 		g.nodes = i
 	}
 	g.service()
+	g.selectorService()
 	g.nodePort()
 	g.failsafes()
 	for i := range 1 + g.IntN(3) {
@@ -113,12 +116,12 @@ func (g *intentGen) host(node, v4, v6 string) {
 
 func (g *intentGen) pod(node string, i, last int) {
 	ns, name := g.oneOf("shop", "lab"), fmt.Sprintf("p%d%d", i, last)
-	labels := map[string]string{"app": g.oneOf("web", "db", "api"), "env": g.oneOf("prod", "dev")}
+	labels := map[string]string{"app": g.oneOf("web", "db", "api"), "env": g.oneOf("prod", "dev"), "name": name}
 	account := g.oneOf("default", "robot")
 	v4, v6 := fmt.Sprintf("10.65.%d.%d", i, last), fmt.Sprintf("fd00:65:0:%d::%d", i, last)
 	port := []uint16{80, 8055}[g.IntN(2)]
-	g.add("apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: %s, labels: {app: %s, env: %s}}\nspec:\n  nodeName: %s\n  serviceAccountName: %s\n  containers: [{name: c, image: c, ports: [{name: main, containerPort: %d}]}]\nstatus: {phase: Running, podIP: %s, podIPs: [{ip: %s}, {ip: '%s'}]}\n",
-		name, ns, labels["app"], labels["env"], node, account, port, v4, v4, v6)
+	g.add("apiVersion: v1\nkind: Pod\nmetadata: {name: %[1]s, namespace: %[2]s, labels: {app: %[3]s, env: %[4]s, name: %[1]s}}\nspec:\n  nodeName: %[5]s\n  serviceAccountName: %[6]s\n  containers: [{name: c, image: c, ports: [{name: main, containerPort: %[7]d}]}]\nstatus: {phase: Running, podIP: %[8]s, podIPs: [{ip: %[8]s}, {ip: '%[9]s'}]}\n",
+		name, ns, labels["app"], labels["env"], node, account, port, v4, v6)
 	g.world.Ends = append(g.world.Ends, intent.End{Name: ns + "/" + name, Node: node, Namespace: ns, Labels: labels,
 		NamespaceLabels: intentNamespaces[ns], Account: account, Open: true,
 		Addrs: []netip.Addr{netip.MustParseAddr(v4), netip.MustParseAddr(v6)}, Ports: []intent.NamedPort{{Name: "main", Proto: packet.ProtoTCP, Port: port}}})
@@ -167,9 +170,13 @@ func (g *intentGen) nodePort() {
 	if g.more.IntN(100) < 30 {
 		return
 	}
-	g.add("apiVersion: v1\nkind: Service\nmetadata: {name: np, namespace: lab}\nspec: {type: NodePort, clusterIP: 10.96.0.11, clusterIPs: [10.96.0.11, 'fd00:96::11'], ipFamilies: [IPv4, IPv6], ipFamilyPolicy: PreferDualStack, ports: [{protocol: TCP, port: 443, targetPort: 8055, nodePort: 30080}]}\n")
+	to := [2]intent.End{pods[g.more.IntN(len(pods))], pods[g.more.IntN(len(pods))]}
+	selector := g.nodePortSelector(to)
+	g.add("apiVersion: v1\nkind: Service\nmetadata: {name: np, namespace: lab}\nspec: {type: NodePort, clusterIP: 10.96.0.11, clusterIPs: [10.96.0.11, 'fd00:96::11'], ipFamilies: [IPv4, IPv6], ipFamilyPolicy: PreferDualStack, ports: [{protocol: TCP, port: 443, targetPort: 8055, nodePort: 30080}]%s}\n", selector)
 	for f, clusterIP := range []string{"10.96.0.11", "fd00:96::11"} {
-		to := pods[g.more.IntN(len(pods))].Addrs[f]
+		to := to[f].Addrs[f]
+		g.world.Services["lab/np"] = append(g.world.Services["lab/np"],
+			intent.Backend{Addr: to, Proto: packet.ProtoTCP, Port: 8055, ServicePort: 443, Selected: selector != ""})
 		g.add("apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: np-%d, namespace: lab, labels: {kubernetes.io/service-name: np}}\naddressType: IPv%d\nports: [{protocol: TCP, port: 8055}]\nendpoints: [{addresses: ['%s']}]\n", f+1, 4+2*f, to)
 		a := intent.Address{Addr: netip.MustParseAddr(clusterIP), Proto: packet.ProtoTCP, Port: 443, To: to, ToPort: 8055}
 		g.world.Addresses = append(g.world.Addresses, a)
@@ -198,6 +205,8 @@ var intentParties = []string{
 	"mixed: {anyOf: [web, office, edge]}",
 	"pair: {anyOf: [web, db]}",
 	"svc: {service: lab/svc}",
+	"sel: {service: lab/sel}",
+	"np: {service: lab/np}",
 }
 
 func (g *intentGen) subject() string {

@@ -130,6 +130,7 @@ func (g *intentGen) try() (intentTry, bool) {
 	}
 	g.packet(&t.c, v6)
 	g.toService(&t, from)
+	g.toBehind(&t)
 	return t, true
 }
 

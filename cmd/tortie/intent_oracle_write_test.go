@@ -46,7 +46,11 @@ func (g *intentGen) intent(i int) {
 			return fmt.Sprintf("{from: %s, to: %s, on: %s}", g.peer(), g.oneOf("edge", "hostweb"), g.ports(true))
 		})
 	}
-	g.intents = append(g.intents, b.String())
+	text := b.String()
+	if head, nothing := strings.CutSuffix(text, "spec:\n"); nothing {
+		text = head + "spec: {}\n"
+	}
+	g.intents = append(g.intents, text)
 }
 
 func (g *intentGen) guardSection(b *strings.Builder, section, key string, statement func() string) {
@@ -90,6 +94,9 @@ func (g *intentGen) on() string {
 func (g *intentGen) statement() string {
 	if g.chance(8) {
 		return fmt.Sprintf("{from: %s, to: svc}", g.subject())
+	}
+	if g.services.IntN(100) < 20 {
+		return g.toSelected()
 	}
 	from, to, at := g.peer(), g.peer(), ""
 	if g.chance(50) {

@@ -31,13 +31,9 @@ func (l *linker) statement(d *Document, r *Rule) {
 	l.program.Statements = append(l.program.Statements, s)
 }
 
+// normal wants pods or hosts where the statement holds. A service in to stands for
+// the pods behind it.
 func (l *linker) normal(s *Statement) {
-	if slices.ContainsFunc(s.To, func(a *Atom) bool { return a.Kind == Service }) {
-		if s.Rule.Section == Normal && !slices.ContainsFunc(s.From, (*Atom).Subject) {
-			l.report("intent/no-subject", diag.Error, s.Rule.From[0].Span, "name pods or hosts that connect to the service",
-				"to a service only pods and hosts can be allowed or denied")
-		}
-	}
 	ends, where := append(slices.Clone(s.From), s.To...), "neither end is"
 	switch s.Rule.At {
 	case In:
@@ -45,7 +41,7 @@ func (l *linker) normal(s *Statement) {
 	case Out:
 		ends, where = s.From, "the end at which it holds is not"
 	}
-	if !slices.ContainsFunc(ends, (*Atom).Subject) {
+	if !slices.ContainsFunc(ends, func(a *Atom) bool { return a.Subject() || a.Kind == Service }) {
 		l.report("intent/no-subject", diag.Error, s.Rule.Span, "name pods or hosts at one end",
 			"%s pods or hosts, so the statement would be enforced nowhere", where)
 	}

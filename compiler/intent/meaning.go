@@ -24,11 +24,14 @@ type World struct {
 
 // Backend is what a port of a service leads to. Port is the one behind; ServicePort
 // and Name are those by which clients know it.
+// Selected says that the service selects the pod there, which a statement about the
+// service then opens; of other addresses nobody knows whose they will be.
 type Backend struct {
 	Addr              netip.Addr
 	Proto             packet.Proto
 	Port, ServicePort uint16
 	Name              string
+	Selected          bool
 }
 
 // End is a pod, or a host with an endpoint of its own. Open says whether the end
@@ -297,7 +300,7 @@ func (j *judge) concerns(s *Statement, e *End, dir Direction) bool {
 		return false
 	}
 	if dir == In {
-		return j.ends(e, s.To) && j.peer(j.c.Src, s.From) && j.on(s)
+		return j.peer(j.c.Src, s.From) && (j.ends(e, s.To) && j.on(s) || j.serves(e, s))
 	}
 	to := s.To
 	if s.Rule.Deny && s.Rule.At == 0 {
@@ -305,7 +308,7 @@ func (j *judge) concerns(s *Statement, e *End, dir Direction) bool {
 	}
 	for _, a := range to {
 		if a.Kind == Service {
-			if j.ends(e, s.From) && j.behind(a, s.On) {
+			if j.ends(e, s.From) && j.behind(a, s.On, false) {
 				return true
 			}
 		} else if j.ends(e, s.From) && j.peer(j.c.Dst, []*Atom{a}) && j.on(s) {
@@ -313,15 +316,6 @@ func (j *judge) concerns(s *Statement, e *End, dir Direction) bool {
 		}
 	}
 	return false
-}
-
-// behind reports whether the connection goes to an address and port behind a
-// service, by one of those of its ports that a statement names.
-func (j *judge) behind(a *Atom, on []PortTerm) bool {
-	return slices.ContainsFunc(j.w.Services[a.Party.Service], func(b Backend) bool {
-		return b.Addr == j.c.Dst && b.Proto == j.c.Proto && b.Port == j.c.DstPort &&
-			(len(on) == 0 || slices.ContainsFunc(on, func(t PortTerm) bool { return t.Has(b.Proto, b.ServicePort, b.Name) }))
-	})
 }
 
 // ends reports whether an end is one of those that atoms select.

@@ -2,6 +2,7 @@ package intent
 
 import (
 	"net/netip"
+	"slices"
 
 	"tortie/dataplane/packet"
 )
@@ -50,4 +51,19 @@ func (w *World) address(c Connection) *Address {
 		}
 	}
 	return nil
+}
+
+// serves reports whether a pod is what the connection finds behind a service that a
+// statement names, and the service selects it.
+func (j *judge) serves(e *End, s *Statement) bool {
+	return !e.Host && slices.ContainsFunc(s.To, func(a *Atom) bool { return a.Kind == Service && j.behind(a, s.On, true) })
+}
+
+// behind reports whether the connection goes to an address and port behind a
+// service, by one of those of its ports that a statement names.
+func (j *judge) behind(a *Atom, on []PortTerm, selected bool) bool {
+	return slices.ContainsFunc(j.w.Services[a.Party.Service], func(b Backend) bool {
+		return b.Addr == j.c.Dst && b.Proto == j.c.Proto && b.Port == j.c.DstPort && (b.Selected || !selected) &&
+			(len(on) == 0 || slices.ContainsFunc(on, func(t PortTerm) bool { return t.Has(b.Proto, b.ServicePort, b.Name) }))
+	})
 }

@@ -120,7 +120,7 @@ func (s *statement) rule(dir int, subject, peer string) intent.Rule {
 		r.On = append(r.On, intent.PortRef{Text: text})
 	}
 	y := &s.peer
-	if y.Namespace != "" || y.Namespaces != nil || y.Pods != nil || len(y.Accounts) > 0 {
+	if y.Namespace != "" || y.Namespaces != nil || y.Pods != nil || len(y.Accounts) > 0 || y.Service != "" {
 		r.At = intent.In
 		if dir == 1 {
 			r.At = intent.Out

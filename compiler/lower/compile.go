@@ -16,7 +16,8 @@ type Options struct {
 
 // Compile turns a program into objects. The snapshot may be nil.
 func Compile(p *intent.Program, s *cluster.Snapshot, opt Options) (*Output, diag.List) {
-	c := &compiler{program: p, options: opt, facts: factsOf(s), out: &Output{}, names: map[string]*intent.Atom{}, sets: map[string]bool{}, effective: map[*intent.Statement]bool{}}
+	c := &compiler{program: p, options: opt, facts: factsOf(s), out: &Output{}, names: map[string]*intent.Atom{},
+		behind: map[*intent.Atom]*intent.Atom{}, sets: map[string]bool{}, effective: map[*intent.Statement]bool{}}
 	for _, t := range p.Tiers {
 		if !t.Exists {
 			c.out.Tiers = append(c.out.Tiers, Tier{Name: t.Name, Order: t.Order, Span: t.Span})
@@ -48,6 +49,8 @@ type compiler struct {
 	diags   diag.List
 	names   map[string]*intent.Atom
 	sets    map[string]bool
+	// behind are the pods behind the services asked for so far.
+	behind map[*intent.Atom]*intent.Atom
 	// effective are the allows that rules were made of.
 	effective map[*intent.Statement]bool
 }
@@ -147,25 +150,22 @@ func (u *unit) part(d *intent.Document, rank int, a *intent.Atom) *part {
 
 // statement adds the rules of a statement at each of its subjects.
 func (u *unit) statement(s *intent.Statement, rank int) {
-	for dir, subjects := range [2][]*intent.Atom{s.To, s.From} {
-		if s.Rule.At != 0 && s.Rule.At != directions[dir] {
+	for dir := range directions {
+		peers := subjects(s, 1-dir)
+		if dir == 1 && s.Rule.Deny && s.Rule.At == 0 {
+			// A pod refuses by itself; its peers need not.
+			peers = slices.DeleteFunc(slices.Clone(peers), func(a *intent.Atom) bool { return a.Kind == intent.Pods })
+		}
+		if len(peers) == 0 {
 			continue
 		}
-		peers := s.From
-		if dir == 1 {
-			peers = s.To
-			if s.Rule.Deny && s.Rule.At == 0 {
-				// A pod refuses by itself; its peers need not.
-				peers = slices.DeleteFunc(slices.Clone(peers), func(a *intent.Atom) bool { return a.Kind == intent.Pods })
-			}
-		}
-		for _, a := range subjects {
-			if !a.Subject() || len(peers) == 0 || !s.Rule.Deny && !u.matters(a, dir) {
+		for _, h := range u.holds(s, dir) {
+			if !s.Rule.Deny && !u.matters(h.atom, dir) {
 				continue
 			}
-			pt := u.part(s.Doc, rank, a)
+			pt := u.part(s.Doc, rank, h.atom)
 			u.effective[s] = true
-			rules := u.rules(s, a, peers, directions[dir])
+			rules := u.rulesAt(s, h, peers, directions[dir])
 			if s.Rule.Deny {
 				pt.deny[dir] = appendNew(pt.deny[dir], rules...)
 			} else {
@@ -193,11 +193,10 @@ func (u *unit) matters(a *intent.Atom, dir int) bool {
 		if !s.Rule.Deny || s.Rule.Section != intent.Normal || !u.reaches(s.Doc) {
 			continue
 		}
-		subjects := s.To
-		if dir == 1 {
-			subjects = s.From
-		}
-		if slices.ContainsFunc(subjects, func(x *intent.Atom) bool { return x.Subject() && !intent.Disjoint(a, x) }) {
+		if slices.ContainsFunc(subjects(s, dir), func(x *intent.Atom) bool {
+			at := u.subject(x)
+			return at != nil && !intent.Disjoint(a, at)
+		}) {
 			return true
 		}
 	}

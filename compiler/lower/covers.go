@@ -27,7 +27,7 @@ func appendNew(list []Rule, more ...Rule) []Rule {
 // sameMatch reports whether two rules do the same, whoever asked for them.
 func sameMatch(a, b Rule) bool {
 	key := func(r Rule) string {
-		return fmt.Sprintf("%s %s %v %v %v %v %p", r.Action, r.Protocol, number(r.ICMPType), number(r.ICMPCode), r.Source, r.Destination, r.Raw)
+		return fmt.Sprintf("%s %s %d %v %v %v %v %p", r.Action, r.Protocol, r.IPVersion, number(r.ICMPType), number(r.ICMPCode), r.Source, r.Destination, r.Raw)
 	}
 	return key(a) == key(b)
 }
@@ -36,6 +36,7 @@ func sameMatch(a, b Rule) bool {
 func (r Rule) covers(later Rule) bool {
 	return r.Action != "Log" && r.Raw == nil && later.Raw == nil &&
 		(r.Protocol == "" || r.Protocol == later.Protocol) &&
+		(r.IPVersion == 0 || r.IPVersion == later.IPVersion) &&
 		(r.ICMPType == nil || number(r.ICMPType) == number(later.ICMPType)) &&
 		(r.ICMPCode == nil || number(r.ICMPCode) == number(later.ICMPCode)) &&
 		r.Source.covers(later.Source) && r.Destination.covers(later.Destination)

@@ -86,15 +86,19 @@ func (c *compiler) calls(a *intent.Atom) bool {
 // it somewhere.
 func (c *compiler) opens(a *intent.Atom, dir intent.Direction) bool {
 	return slices.ContainsFunc(c.program.Statements, func(s intent.Statement) bool {
-		at := s.To
-		if dir == intent.Out {
-			at = s.From
-		}
-		if s.Rule.Deny || s.Rule.Section != intent.Normal || !has(at, a) {
+		if s.Rule.Deny || s.Rule.Section != intent.Normal || s.Rule.At != 0 && s.Rule.At != dir || !onDNS(s.On) {
 			return false
 		}
-		return onDNS(s.On) && (dir == intent.In || c.towardsDNS(s.To))
+		if dir == intent.Out {
+			return has(s.From, a) && c.towardsDNS(s.To)
+		}
+		return has(s.To, a) || slices.ContainsFunc(s.To, c.servedByDNS)
 	})
+}
+
+// servedByDNS reports whether a party is the service of the cluster's DNS.
+func (c *compiler) servedByDNS(a *intent.Atom) bool {
+	return a.Kind == intent.Service && slices.ContainsFunc(c.facts.dns, func(d dnsService) bool { return d.name == a.Party.Service })
 }
 
 // towardsDNS reports whether among the ends is something that may answer.
@@ -102,7 +106,7 @@ func (c *compiler) towardsDNS(to []*intent.Atom) bool {
 	return slices.ContainsFunc(to, func(a *intent.Atom) bool {
 		switch a.Kind {
 		case intent.Service:
-			return slices.ContainsFunc(c.facts.dns, func(d dnsService) bool { return d.name == a.Party.Service })
+			return c.servedByDNS(a)
 		case intent.Pods:
 			return c.servesDNS(a)
 		}

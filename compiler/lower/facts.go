@@ -15,6 +15,7 @@ import (
 	"tortie/dataplane/packet"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
@@ -35,6 +36,8 @@ type facts struct {
 	pods     []pod
 	nodes    []node
 	services map[string]*corev1.Service
+	// backends are the addresses behind services.
+	backends map[string][]netip.Addr
 	dns      []dnsService
 	// taken are the places of objects that are not made of intents, by kind and name.
 	taken map[string]diag.Span
@@ -60,6 +63,7 @@ type pod struct {
 	namespace, name, account string
 	labels, nsLabels         selector.Map
 	ports                    []calico.EndpointPort
+	nets                     []netip.Prefix
 }
 
 // node is a node with the labels that a host endpoint of it would have.
@@ -83,7 +87,7 @@ var defaultFailsafe = [2][]v3.ProtoPort{
 // snapshot that holds nothing of a cluster is as good as none.
 func factsOf(s *cluster.Snapshot) facts {
 	f := facts{open: map[string]bool{}, foreign: map[string]bool{}, failsafe: defaultFailsafe,
-		services: map[string]*corev1.Service{}, taken: map[string]diag.Span{}, members: map[*intent.Atom][]*pod{}}
+		services: map[string]*corev1.Service{}, backends: map[string][]netip.Addr{}, taken: map[string]diag.Span{}, members: map[*intent.Atom][]*pod{}}
 	if s == nil {
 		return f
 	}
@@ -103,9 +107,7 @@ func factsOf(s *cluster.Snapshot) facts {
 	f.addNodes(model)
 	f.addEndpoints(s, model)
 	f.addDNS(s)
-	for _, o := range s.Services {
-		f.services[o.Object.Namespace+"/"+o.Object.Name] = o.Object
-	}
+	f.addServices(s)
 	f.addFailsafe(s)
 	slices.SortFunc(f.nets, func(a, b netip.Prefix) int {
 		if c := a.Addr().Compare(b.Addr()); c != 0 {
@@ -140,6 +142,22 @@ func (f *facts) addForeign(s *cluster.Snapshot) {
 		f.foreign[o.Object.Spec.Tier] = f.foreign[o.Object.Spec.Tier] || !ours(o.Object.Labels)
 	}
 	f.addTaken(s)
+}
+
+func (f *facts) addServices(s *cluster.Snapshot) {
+	for _, o := range s.Services {
+		f.services[o.Object.Namespace+"/"+o.Object.Name] = o.Object
+	}
+	for _, o := range s.EndpointSlices {
+		name := o.Object.Namespace + "/" + o.Object.Labels[discoveryv1.LabelServiceName]
+		for _, e := range o.Object.Endpoints {
+			for _, text := range e.Addresses {
+				if a, err := netip.ParseAddr(text); err == nil {
+					f.backends[name] = append(f.backends[name], a)
+				}
+			}
+		}
+	}
 }
 
 func (f *facts) addFailsafe(s *cluster.Snapshot) {
@@ -194,7 +212,7 @@ func (f *facts) addEndpoints(s *cluster.Snapshot, m *cluster.Model) {
 	}
 	for _, e := range m.Endpoints {
 		f.pods = append(f.pods, pod{namespace: e.Value.Namespace, name: e.Value.Pod, account: e.Value.ServiceAccount,
-			labels: e.Value.Labels, nsLabels: namespaces[e.Value.Namespace], ports: e.Value.Ports})
+			labels: e.Value.Labels, nsLabels: namespaces[e.Value.Namespace], ports: e.Value.Ports, nets: e.Value.Nets})
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"tortie/compiler/diag"
 	"tortie/compiler/intent"
 	"tortie/dataplane/packet"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
 func (c *compiler) warn(code string, at diag.Span, hint, format string, args ...any) {
@@ -23,6 +25,7 @@ func (c *compiler) cluster() {
 	}
 	for i := range c.program.Statements {
 		c.namedPorts(&c.program.Statements[i])
+		c.serviceEnds(&c.program.Statements[i])
 	}
 	for i := range c.program.Protects {
 		p := &c.program.Protects[i]
@@ -39,21 +42,23 @@ func (c *compiler) cluster() {
 	c.namesTaken()
 }
 
-// withoutEffect reports what is allowed where nothing closes, and what does not
-// open the end that is closed.
+// withoutEffect reports what is allowed where nothing closes.
 func (c *compiler) withoutEffect() {
 	for i := range c.program.Statements {
 		s := &c.program.Statements[i]
-		if s.Rule.Section != intent.Normal || s.Rule.Deny || c.behindServices(s) || c.effective[s] {
+		if s.Rule.Section != intent.Normal || s.Rule.Deny || c.effective[s] {
 			continue
 		}
 		var open []string
-		for dir, subjects := range [2][]*intent.Atom{s.To, s.From} {
-			for _, a := range subjects {
-				if a.Subject() && (s.Rule.At == 0 || s.Rule.At == directions[dir]) && !slices.Contains(open, a.Party.Name) {
-					open = append(open, a.Party.Name)
+		for dir := range directions {
+			for _, h := range c.holds(s, dir) {
+				if name := h.atom.Party.Name; !slices.Contains(open, name) {
+					open = append(open, name)
 				}
 			}
+		}
+		if len(open) == 0 {
+			continue // it holds nowhere; reported
 		}
 		c.warn("intent/no-effect", s.Rule.Span, "protect "+open[0]+", or leave the statement out",
 			"no intent closes %s, so this allows what is allowed anyway", strings.Join(open, " or "))
@@ -238,10 +243,8 @@ func (c *compiler) lockOut(p *intent.Protected, a *intent.Atom) {
 
 // stays reports whether a failsafe port or any statement leaves something open.
 func (c *compiler) stays(a *intent.Atom, dir int, v vital) bool {
-	for _, p := range c.facts.failsafe[dir] {
-		if (strings.EqualFold(p.Protocol, v.proto.String()) || p.Protocol == "" && v.proto == packet.ProtoTCP) && p.Port == v.port {
-			return true
-		}
+	if c.facts.isFailsafe(dir, v.proto, v.port) {
+		return true
 	}
 	for i := range c.program.Statements {
 		s := &c.program.Statements[i]
@@ -259,4 +262,10 @@ func (c *compiler) stays(a *intent.Atom, dir int, v vital) bool {
 		}
 	}
 	return false
+}
+
+func (f *facts) isFailsafe(dir int, proto packet.Proto, port uint16) bool {
+	return slices.ContainsFunc(f.failsafe[dir], func(p v3.ProtoPort) bool {
+		return (strings.EqualFold(p.Protocol, proto.String()) || p.Protocol == "" && proto == packet.ProtoTCP) && p.Port == port
+	})
 }

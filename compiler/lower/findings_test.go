@@ -48,6 +48,40 @@ apiVersion: v1
 kind: Service
 metadata: {name: kube-dns, namespace: kube-system}
 spec: {clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10], selector: {k8s-app: kube-dns}, ports: [{name: dns, port: 53, protocol: UDP}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: front, namespace: shop}
+spec: {type: NodePort, clusterIP: 10.96.0.11, clusterIPs: [10.96.0.11], selector: {app: web}, ports: [{port: 80, targetPort: http, nodePort: 30080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: old, namespace: shop}
+spec: {clusterIP: 10.96.0.12, clusterIPs: [10.96.0.12], ports: [{port: 5432}]}
+---
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: n2-eth0, labels: {role: core}}
+spec: {node: n2, interfaceName: eth0, expectedIPs: [192.0.2.2]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {clusterIP: 10.96.0.13, clusterIPs: [10.96.0.13], ports: [{port: 443, targetPort: 8443}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: api-1, namespace: shop, labels: {kubernetes.io/service-name: api}}
+addressType: IPv4
+ports: [{port: 8443}]
+endpoints: [{addresses: [192.0.2.2]}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: old-1, namespace: shop, labels: {kubernetes.io/service-name: old}}
+addressType: IPv4
+ports: [{port: 5432}]
+endpoints: [{addresses: [10.65.0.3]}]
 `
 
 // compileText compiles documents, each given by name and the lines of its spec,
@@ -102,11 +136,23 @@ func TestCompile_FindingsFromTheCluster(t *testing.T) {
 		"all ports of a service": {[]string{"  parties:\n" + web + "    dns: {service: kube-system/kube-dns}\n  protect: [{party: web, direction: out}]\n  allow: [{from: web, to: dns, on: udp/53}]"}, ""},
 		"a port that the service lacks": {[]string{"  parties:\n" + web + "    dns: {service: kube-system/kube-dns}\n  protect: [{party: web, direction: out}]\n  allow: [{from: web, to: dns, on: [udp/53, tcp/53]}]"},
 			"9:11 intent/no-such-port: service kube-system/kube-dns has no port tcp/53"},
-		"a service whose pods are closed": {[]string{"  parties:\n" + dns + web + "    vip: {service: kube-system/kube-dns}\n  protect: [{party: dns, direction: in}]\n  allow: [{from: any, to: dns, on: tcp/53}, {from: web, to: vip}]"},
-			"9:13 intent/lock-out: protecting dns cuts the cluster's DNS off: no statement lets port 53 in\n10:45 intent/service-behind-protected: allowing connections to service kube-system/kube-dns opens the way out of its callers only; the pods behind it are protected by party dns"},
-		"a service whose pods and callers are closed": {[]string{"  parties:\n" + dns + web + "    vip: {service: kube-system/kube-dns}\n  protect: [{party: dns, direction: in}, {party: web, direction: out}]\n  allow: [{from: db, to: dns, on: udp/53}, {from: web, to: vip}]", "  parties:\n" + db},
-			"10:44 intent/service-behind-protected: allowing connections to service kube-system/kube-dns opens the way out of its callers only; the pods behind it are protected by party dns"},
-		"a service whose pods are opened": {[]string{"  parties:\n" + dns + web + "    vip: {service: kube-system/kube-dns}\n  protect: [{party: dns, direction: in}, {party: web, direction: out}]\n  allow: [{from: web, to: dns, on: udp/53}, {from: web, to: vip}]"}, ""},
+		"a service opens its pods":                 {[]string{"  parties:\n" + dns + web + "    vip: {service: kube-system/kube-dns}\n  protect: [{party: dns, direction: in}]\n  allow: [{from: web, to: vip}]"}, ""},
+		"a service opens its pods and its callers": {[]string{"  parties:\n" + dns + web + "    vip: {service: kube-system/kube-dns}\n  protect: [{party: dns, direction: in}, {party: web, direction: out}]\n  allow: [{from: web, to: vip}]"}, ""},
+		"a service that opens its callers only": {[]string{"  parties:\n" + dns + web + "    vip: {service: kube-system/kube-dns}\n  protect: [{party: dns, direction: in}, {party: web, direction: out}]\n  allow: [{from: web, to: vip, at: from}]"},
+			"9:13 intent/lock-out: protecting dns cuts the cluster's DNS off: no statement lets port 53 in"},
+		"a service that nobody closes": {[]string{"  parties:\n" + web + "    vip: {service: kube-system/kube-dns}\n  allow: [{from: web, to: vip}]"},
+			"8:11 intent/no-effect: no intent closes vip or web, so this allows what is allowed anyway"},
+		"a service without a selector": {[]string{"  parties:\n" + db + web + "    old: {service: shop/old}\n    vip: {service: kube-system/kube-dns}\n  protect: [{party: db, direction: in}, {party: web, direction: out}]\n  allow: [{from: web, to: [old, vip]}]"},
+			"11:11 intent/service-behind-protected: service shop/old selects no pods, so this opens the way out of its callers only; the protection of party db may close what is behind it"},
+		"a service without a selector, opened": {[]string{"  parties:\n" + db + web + "    old: {service: shop/old}\n    vip: {service: kube-system/kube-dns}\n  protect: [{party: db, direction: in}, {party: web, direction: out}]\n  allow: [{from: web, to: [old, vip]}, {from: any, to: db, on: tcp/5432}]"}, ""},
+		"from outside to a service without a selector": {[]string{"  parties:\n" + db + "    o: {nets: [203.0.113.0/24]}\n    old: {service: shop/old}\n  protect: [{party: db, direction: in}]\n  allow: [{from: o, to: old}]"},
+			"10:11 intent/no-subject: service shop/old selects no pods, so nobody knows at which pods this holds"},
+		"a service that leads to hosts": {[]string{"  parties:\n" + web + "    edge: {hosts: role == 'core'}\n    api: {service: shop/api}\n    vip: {service: kube-system/kube-dns}\n  protect: [{party: edge, direction: in}, {party: web, direction: out}]\n  allow: [{from: any, to: edge, on: tcp/10250}, {from: web, to: [api, vip]}]"},
+			"11:49 intent/service-behind-protected: service shop/api selects no pods, so this opens the way out of its callers only; the protection of party edge may close what is behind it"},
+		"from outside by node ports": {[]string{"  parties:\n" + web + "    o: {nets: [203.0.113.0/24]}\n    front: {service: shop/front}\n  protect: [{party: web, direction: in}]\n  allow: [{from: o, to: front}]"},
+			"10:11 intent/service-source: whoever comes by a node port of service shop/front has, at pods of other nodes, the address of the node that it came by"},
+		"from outside and the nodes": {[]string{"  parties:\n" + web + "    o: {nets: [203.0.113.0/24]}\n    nodes: {hosts: role == 'edge'}\n    front: {service: shop/front}\n  protect: [{party: web, direction: in}]\n  allow: [{from: [o, nodes], to: front}]"},
+			"11:11 intent/no-expected-ips: rules cannot know the addresses of host endpoint n1-eth0 of party nodes"},
 		"ports of a service that is not there": {[]string{"  parties:\n" + web + "    s: {service: shop/x}\n  protect: [{party: web, direction: out}]\n  allow: [{from: web, to: s, on: tcp/80}]"},
 			"7:5 intent/no-service: the cluster has no service shop/x\n8:13 intent/no-dns: web may call others and cannot ask for their names: no statement lets it reach DNS\n9:34 intent/service-ports: service shop/x is not in the input, so nobody knows which ports are behind these"},
 		"locked out": {[]string{"  parties:\n    edge: {hosts: role == 'edge'}\n  protect: [{party: edge, direction: in}]"},

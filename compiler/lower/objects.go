@@ -18,6 +18,7 @@ import (
 	"tortie/compiler/diag"
 	"tortie/compiler/intent"
 	"tortie/compiler/yamlpos"
+	"tortie/dataplane/packet"
 )
 
 // Output is what a program becomes.
@@ -96,6 +97,7 @@ func (p *Policy) same(o *Policy) bool {
 type Rule struct {
 	Action              string
 	Protocol            string
+	IPVersion           packet.Family // 0 for both
 	ICMPType, ICMPCode  *int
 	Source, Destination Entity
 	// Raw is a rule that is carried through as it stands; only the fields below

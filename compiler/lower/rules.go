@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -91,25 +92,34 @@ func protocolName(p packet.Proto) string {
 
 // rules are the rules of a statement in the policy of an atom.
 func (u *unit) rules(s *intent.Statement, at *intent.Atom, peers []*intent.Atom, dir intent.Direction) []Rule {
-	ns := policyNamespace(at)
+	return u.rulesAt(s, hold{atom: at, on: s.On}, peers, dir)
+}
+
+// rulesAt are the rules of a statement where it holds.
+func (u *unit) rulesAt(s *intent.Statement, h hold, peers []*intent.Atom, dir intent.Direction) []Rule {
+	ns := policyNamespace(h.atom)
 	var out []Rule
 	for _, peer := range peers {
-		on, part := u.servicePorts(s, peer)
+		on, family, part := matches(h.on), h.family, false
+		if peer.Kind == intent.Service {
+			on, part = u.servicePorts(s, peer)
+		}
 		for _, m := range on {
-			ends := u.entities(peer, ns, m.family)
+			ends := u.entities(peer, ns, cmp.Or(m.family, family))
 			if part {
-				ends = []Entity{u.behind(peer, ns)}
+				svc := u.facts.services[peer.Party.Service]
+				ends, family = []Entity{u.podsOfService(svc, ns)}, u.facts.familyOf(svc)
 			}
 			for _, e := range ends {
 				r := u.rule(s, m)
+				r.IPVersion = family
 				if dir == intent.In {
 					r.Source = e
-					r.Destination.Ports = m.ports
 				} else {
 					r.Destination = e
-					r.Destination.Ports = m.ports
 				}
-				r.Why = fmt.Sprintf("%s %s %s", at.Party.Name, map[intent.Direction]string{intent.In: "from", intent.Out: "to"}[dir], peer.Party.Name)
+				r.Destination.Ports = m.ports
+				r.Why = fmt.Sprintf("%s %s %s", h.atom.Party.Name, map[intent.Direction]string{intent.In: "from", intent.Out: "to"}[dir], peer.Party.Name)
 				out = appendNew(out, u.logged(s, r)...)
 			}
 		}

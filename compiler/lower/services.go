@@ -3,7 +3,6 @@ package lower
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -27,23 +26,16 @@ func (u *unit) servicePorts(s *intent.Statement, peer *intent.Atom) (on []match,
 		u.servicePortsError(s, "service %s is not in the input, so nobody knows which ports are behind these", peer)
 		return nil, false
 	}
-	var terms []intent.PortTerm
-	named := 0
-	for _, p := range svc.Spec.Ports {
-		if slices.ContainsFunc(s.On, func(t intent.PortTerm) bool { return t.Has(protocolOf(p), uint16(p.Port), p.Name) }) {
-			named++
-			terms = append(terms, behindPort(p))
-		}
-	}
+	terms := behindTerms(s, svc)
 	for _, t := range s.On {
 		if !slices.ContainsFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return t.Has(protocolOf(p), uint16(p.Port), p.Name) }) {
 			u.warn("intent/no-such-port", s.Rule.Span, "name a port of the service, or leave on out", "service %s has no port %s", peer.Party.Service, termText(t))
 		}
 	}
 	switch {
-	case named == 0:
+	case len(terms) == 0:
 		return nil, false
-	case named == len(svc.Spec.Ports):
+	case len(terms) == len(svc.Spec.Ports):
 		return matches(nil), false
 	case len(svc.Spec.Selector) == 0:
 		u.servicePortsError(s, "service %s selects no pods, and Calico knows a service with all its ports only", peer)
@@ -74,14 +66,9 @@ func behindPort(p corev1.ServicePort) intent.PortTerm {
 	return t
 }
 
-// behind are the pods behind a service as an end of rules.
-func (u *unit) behind(peer *intent.Atom, ns string) Entity {
-	svc := u.facts.services[peer.Party.Service]
-	var terms []string
-	for _, k := range slices.Sorted(maps.Keys(svc.Spec.Selector)) {
-		terms = append(terms, k+" == '"+svc.Spec.Selector[k]+"'")
-	}
-	e := Entity{Selector: strings.Join(terms, " && ")}
+// podsOfService are the pods behind a service as an end of rules.
+func (u *unit) podsOfService(svc *corev1.Service, ns string) Entity {
+	e := Entity{Selector: selectorOf(svc)}
 	if svc.Namespace != ns {
 		e.NamespaceSelector = "projectcalico.org/name == '" + svc.Namespace + "'"
 	}

@@ -179,6 +179,9 @@ func (r Rule) tree() tree {
 		return rawTree(r.Raw, notes)
 	}
 	t := tree{{"action", r.Action}}
+	if r.IPVersion != 0 {
+		t.put("ipVersion", int(r.IPVersion))
+	}
 	if n, err := strconv.Atoi(r.Protocol); err == nil {
 		t.put("protocol", n)
 	} else {
