@@ -154,15 +154,15 @@ func (p *parser) text(n *yamlpos.Node, path string) string {
 	return n.Text
 }
 
-// texts reads a string or a list of them as nodes.
-func (p *parser) texts(n *yamlpos.Node, path string) []*yamlpos.Node {
+// texts reads a string or a list of them as nodes, and what else may stand there.
+func (p *parser) texts(n *yamlpos.Node, path string, more ...yamlpos.Kind) []*yamlpos.Node {
 	items := []*yamlpos.Node{n}
 	if n.Kind == yamlpos.List {
 		items = n.Items
 	}
 	var out []*yamlpos.Node
 	for _, item := range items {
-		if item.Kind != yamlpos.String {
+		if item.Kind != yamlpos.String && !slices.Contains(more, item.Kind) {
 			p.wrongType(item, path, "a string or a list of strings")
 			continue
 		}

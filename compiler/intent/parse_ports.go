@@ -1,6 +1,7 @@
 package intent
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ func (p *parser) portGroups(n *yamlpos.Node) {
 
 func (p *parser) portRefs(n *yamlpos.Node, path string) []PortRef {
 	var out []PortRef
-	for _, item := range p.texts(n, path) {
+	for _, item := range p.texts(n, path, yamlpos.Int) {
 		ref := PortRef{Text: item.Text, Span: item.Span}
 		if strings.Contains(item.Text, "/") || plainProto(item.Text) {
 			ref.Terms = p.portTerms(item, path)
@@ -40,11 +41,12 @@ func (p *parser) portRefs(n *yamlpos.Node, path string) []PortRef {
 // groupName checks what must be the name of a group.
 func (p *parser) groupName(item *yamlpos.Node, path string) bool {
 	switch {
-	case regexp.MustCompile(`^[0-9:-]+$`).MatchString(item.Text):
-		p.errorf("intent/bad-port", item.Span, "write tcp/"+item.Text+" or udp/"+item.Text, "%s: %q has no protocol", path, item.Text)
+	case barePort.MatchString(item.Text):
+		p.errorf("intent/bad-port", item.Span, cmp.Or(meantPorts(item.Text), "ports go from 1 to 65535, behind a protocol: tcp/80"),
+			"%s: %q has no protocol", path, item.Text)
 		return false
-	case !nameForm.MatchString(item.Text):
-		p.errorf("intent/bad-port", item.Span, "write tcp/80, udp/53, tcp/8080-8090, icmp/echo-request or the name of a list",
+	case item.Kind == yamlpos.Int || !nameForm.MatchString(item.Text):
+		p.errorf("intent/bad-port", item.Span, cmp.Or(meantPorts(item.Text), "write tcp/80, udp/53, tcp/8080-8090, icmp/echo-request or the name of a list"),
 			"%s: %q is neither a port nor the name of a list of ports", path, item.Text)
 		return false
 	}
@@ -75,10 +77,11 @@ func (p *parser) portTerms(item *yamlpos.Node, path string) []PortTerm {
 	proto, ok := parseProto(word)
 	switch {
 	case !ok:
-		hint := "the protocols are tcp, udp, sctp, udplite, icmp, icmpv6 and proto/NUMBER"
-		if near := yamlpos.Nearest(word, []string{"tcp", "udp", "sctp", "udplite", "icmp", "icmpv6", "proto"}); near != "" {
+		hint := meantPorts(item.Text)
+		if near := yamlpos.Nearest(word, []string{"tcp", "udp", "sctp", "udplite", "icmp", "icmpv6", "proto"}); hint == "" && near != "" {
 			hint = "did you mean " + near + "?"
 		}
+		hint = cmp.Or(hint, "the protocols are tcp, udp, sctp, udplite, icmp, icmpv6 and proto/NUMBER")
 		p.errorf("intent/bad-protocol", item.Span, hint, "%s: %q is no protocol", path, word)
 		return nil
 	case !has && proto == packet.ProtoICMP:
@@ -112,6 +115,9 @@ func (p *parser) rangeTerm(item *yamlpos.Node, proto packet.Proto, rest, path st
 			return []PortTerm{{Proto: proto, Name: rest}}
 		}
 		hint := "write a number from 1 to 65535, a range 8080-8090 or the name of a container's port"
+		if strings.Contains(rest, ":") {
+			hint = cmp.Or(meantPorts(item.Text), hint)
+		}
 		p.errorf("intent/bad-port", item.Span, hint, "%s: %q is no port", path, rest)
 		return nil
 	}
