@@ -127,6 +127,8 @@ func Within(a, b *Atom) bool {
 	switch {
 	case a == b:
 		return true
+	case a.Kind == Nets && b.Kind == Nets:
+		return netsWithin(a.Party.Nets, b.Party)
 	case a.Kind != b.Kind || !a.Subject():
 		return false
 	case a.Kind == Hosts:
@@ -140,6 +142,15 @@ func Within(a, b *Atom) bool {
 		return false
 	}
 	return q.Pods == nil || implies(p.Pods, q.Pods)
+}
+
+// netsWithin reports whether networks lie in those of a party, and in none of its
+// exceptions.
+func netsWithin(nets []netip.Prefix, p *Party) bool {
+	return !slices.ContainsFunc(nets, func(n netip.Prefix) bool {
+		return slices.ContainsFunc(p.Except, n.Overlaps) ||
+			!slices.ContainsFunc(p.Nets, func(w netip.Prefix) bool { return w.Bits() <= n.Bits() && w.Contains(n.Addr()) })
+	})
 }
 
 // implies reports whether whatever one selector selects another selects too.

@@ -224,3 +224,34 @@ func (l *linker) conflicts() {
 		}
 	}
 }
+
+// denied reports allows of which a deny of the same document, which counts first,
+// leaves nothing.
+func (l *linker) denied() {
+	all := l.program.Statements
+	for i := range all {
+		for j := range all {
+			deny, allow := &all[i], &all[j]
+			if deny.Rule.Deny && !allow.Rule.Deny && deny.Doc == allow.Doc && deny.takes(allow) {
+				l.diags.Add(diag.Finding{Code: "intent/denied", Severity: diag.Warning, Span: allow.Rule.Span,
+					Hint:    "leave it out, make the deny narrower, or allow it in an intent that is asked earlier",
+					Message: "a deny of this intent takes everything that this allows: denies count first",
+					Related: []diag.Related{{Span: deny.Rule.Span, Message: "denied here"}}})
+			}
+		}
+	}
+}
+
+// takes reports whether a deny surely is about all that an allow is about. What is
+// denied at one end is not allowed by both.
+func (s *Statement) takes(allow *Statement) bool {
+	all := func(wide, narrow []*Atom) bool {
+		return !slices.ContainsFunc(narrow, func(x *Atom) bool {
+			return !slices.ContainsFunc(wide, func(w *Atom) bool { return w == anyAtom || Within(x, w) })
+		})
+	}
+	// A service's ports are its own.
+	translated := slices.ContainsFunc(allow.To, func(a *Atom) bool { return a.Kind == Service && !slices.Contains(s.To, a) })
+	return s.Rule.Section == allow.Rule.Section && (allow.Rule.At == 0 || s.Rule.At == allow.Rule.At) &&
+		all(s.From, allow.From) && all(s.To, allow.To) && (len(s.On) == 0 || !translated && portsCover(s.On, allow.On))
+}

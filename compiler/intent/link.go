@@ -101,6 +101,7 @@ func Link(docs []*Document, opt Options) (*Program, diag.List) {
 	}
 	l.unused()
 	l.conflicts()
+	l.denied()
 	l.diags.Sort()
 	return l.program, l.diags
 }

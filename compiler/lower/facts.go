@@ -64,6 +64,7 @@ type pod struct {
 	labels, nsLabels         selector.Map
 	ports                    []calico.EndpointPort
 	nets                     []netip.Prefix
+	declared                 []corev1.ContainerPort
 }
 
 // node is a node with the labels that a host endpoint of it would have.
@@ -210,9 +211,16 @@ func (f *facts) addEndpoints(s *cluster.Snapshot, m *cluster.Model) {
 		maps.Copy(labels, o.Object.Labels)
 		namespaces[o.Object.Name] = labels
 	}
+	declared := map[string][]corev1.ContainerPort{}
+	for _, o := range s.Pods {
+		for _, c := range slices.Concat(o.Object.Spec.Containers, o.Object.Spec.InitContainers) {
+			key := o.Object.Namespace + "/" + o.Object.Name
+			declared[key] = append(declared[key], c.Ports...)
+		}
+	}
 	for _, e := range m.Endpoints {
 		f.pods = append(f.pods, pod{namespace: e.Value.Namespace, name: e.Value.Pod, account: e.Value.ServiceAccount,
-			labels: e.Value.Labels, nsLabels: namespaces[e.Value.Namespace], ports: e.Value.Ports, nets: e.Value.Nets})
+			labels: e.Value.Labels, nsLabels: namespaces[e.Value.Namespace], ports: e.Value.Ports, nets: e.Value.Nets, declared: declared[e.Value.Namespace+"/"+e.Value.Pod]})
 	}
 }
 

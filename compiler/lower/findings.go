@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"tortie/compiler/calico"
 	"tortie/compiler/diag"
 	"tortie/compiler/intent"
 	"tortie/dataplane/packet"
@@ -25,6 +24,7 @@ func (c *compiler) cluster() {
 	}
 	for i := range c.program.Statements {
 		c.namedPorts(&c.program.Statements[i])
+		c.undeclaredPorts(&c.program.Statements[i])
 		c.serviceEnds(&c.program.Statements[i])
 	}
 	for i := range c.program.Protects {
@@ -179,35 +179,6 @@ func (f *facts) hepsOf(a *intent.Atom) []hep {
 		}
 	}
 	return out
-}
-
-// namedPorts reports a named port that no end of to has.
-func (c *compiler) namedPorts(s *intent.Statement) {
-	f := &c.facts
-	if !f.known || len(f.pods)+len(f.heps) == 0 {
-		return
-	}
-	for _, t := range s.On {
-		if t.Name == "" {
-			continue
-		}
-		has := func(ports []calico.EndpointPort) bool {
-			return slices.ContainsFunc(ports, func(p calico.EndpointPort) bool {
-				return p.Name == t.Name && strings.EqualFold(p.Protocol.String(), t.Proto.String())
-			})
-		}
-		found := false
-		for _, a := range s.To {
-			found = found || !a.Subject()
-			if a.Kind == intent.Pods {
-				found = found || slices.ContainsFunc(f.podsOf(a), func(p *pod) bool { return has(p.ports) })
-			}
-			found = found || slices.ContainsFunc(f.hepsOf(a), func(h hep) bool { return has(h.ports) })
-		}
-		if !found {
-			c.warn("intent/no-such-port", s.Rule.Span, "name the port in the containers, or write its number", "nobody in to has a port called %q (%s)", t.Name, t.Proto)
-		}
-	}
 }
 
 // vital is what a cluster lives on.
