@@ -12,6 +12,7 @@ import (
 	"tortie/compiler/check"
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
+	"tortie/compiler/felix"
 	"tortie/compiler/intent"
 	"tortie/compiler/link"
 	"tortie/compiler/lower"
@@ -34,6 +35,8 @@ type inputFlags struct {
 	stored    bool
 	staged    bool
 	verbose   bool
+	// chainless lets nodes in eBPF mode pass: the command does without chains.
+	chainless bool
 }
 
 func (in *inputFlags) register(cmd *cobra.Command) {
@@ -162,7 +165,7 @@ func readInput(name string, stdin io.Reader) ([]cluster.File, error) {
 
 // newLinker makes the linker over what was read.
 func (in *inputFlags) newLinker(l *loaded) error {
-	opt := link.Options{}
+	opt := link.Options{Chainless: in.chainless}
 	switch in.dataplane {
 	case "":
 	case "iptables":
@@ -222,7 +225,7 @@ func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded, only func(*link.L
 		l.findings = append(l.findings, findings...)
 		if err != nil {
 			l.writeFindings(cmd, cmd.ErrOrStderr(), 50)
-			return nil, usageError("%v", err)
+			return nil, unlinked(err)
 		}
 		fleet = f
 		l.nameIntents(fleet)
@@ -236,6 +239,14 @@ func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded, only func(*link.L
 		replaceHost(fleet, state)
 	}
 	return fleet, l.report(cmd)
+}
+
+// unlinked says why a node could not be made, and what else there is.
+func unlinked(err error) error {
+	if errors.Is(err, felix.ErrEBPF) {
+		return usageError("%v; `tortie trace` judges connections of pods there by the policies alone", err)
+	}
+	return usageError("%v", err)
 }
 
 func replaceHost(f *host.Fleet, s *host.State) {

@@ -99,7 +99,7 @@ func (w *oracleWorld) kubePorts(ports []networkingv1.NetworkPolicyPort, p *oracl
 		case want.Port == nil:
 			return true
 		case want.Port.StrVal != "":
-			return w.namedPort(want.Port.StrVal, string(proto), p, p.dst, p.dport)
+			return w.namedPort(want.Port.StrVal, string(proto), p, p.dst, p.dport, func(*oracleThing) bool { return true })
 		case want.EndPort != nil:
 			return int32(p.dport) >= want.Port.IntVal && int32(p.dport) <= *want.EndPort
 		}

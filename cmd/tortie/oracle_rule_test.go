@@ -82,9 +82,9 @@ func (w *oracleWorld) end(e *v3.EntityRule, r *v3.Rule, ns string, p *oraclePack
 		return false
 	case e.NotSelector != "" && !oraclePositive(e, ns) && w.selected(e.NotSelector, a):
 		return false
-	case len(e.Ports) > 0 && !w.inPorts(e.Ports, r, p, a, port):
+	case len(e.Ports) > 0 && !w.inPorts(e.Ports, e, r, ns, p, a, port):
 		return false
-	case len(e.NotPorts) > 0 && w.inPorts(e.NotPorts, r, p, a, port):
+	case len(e.NotPorts) > 0 && w.inPorts(e.NotPorts, e, r, ns, p, a, port):
 		return false
 	case e.Services != nil && !w.inService(e.Services, p, a, port, source):
 		return false
@@ -111,21 +111,24 @@ func (w *oracleWorld) known(e *v3.EntityRule, ns string, a netip.Addr) bool {
 	if !oraclePositive(e, ns) {
 		return true
 	}
-	return slices.ContainsFunc(w.things, func(t *oracleThing) bool {
-		switch {
-		case !t.has(a):
-			return false
-		case e.NamespaceSelector != "" && !t.inNamespaces(e.NamespaceSelector):
-			return false
-		case e.NamespaceSelector == "" && ns != "" && t.ns != ns:
-			return false
-		case e.ServiceAccounts != nil && !t.isAccount(e.ServiceAccounts.Selector, e.ServiceAccounts.Names):
-			return false
-		}
-		// Where several things have the address, notSelector is asked of the same
-		// one (Felix joins the two selectors).
-		return oracleSelects(e.Selector, t.labels) && (e.NotSelector == "" || !oracleSelects(e.NotSelector, t.labels))
-	})
+	return slices.ContainsFunc(w.things, func(t *oracleThing) bool { return t.has(a) && oracleAsksFor(e, ns, t) })
+}
+
+// oracleAsksFor reports whether a thing is one that an end asks for.
+func oracleAsksFor(e *v3.EntityRule, ns string, t *oracleThing) bool {
+	switch {
+	case !oraclePositive(e, ns):
+		return true
+	case e.NamespaceSelector != "" && !t.inNamespaces(e.NamespaceSelector):
+		return false
+	case e.NamespaceSelector == "" && ns != "" && t.ns != ns:
+		return false
+	case e.ServiceAccounts != nil && !t.isAccount(e.ServiceAccounts.Selector, e.ServiceAccounts.Names):
+		return false
+	}
+	// Where several things have the address, notSelector is asked of the same
+	// one (Felix joins the two selectors).
+	return oracleSelects(e.Selector, t.labels) && (e.NotSelector == "" || !oracleSelects(e.NotSelector, t.labels))
 }
 
 // oraclePositive reports whether an end asks for things by more than notSelector.
@@ -138,8 +141,10 @@ func (w *oracleWorld) selected(text string, a netip.Addr) bool {
 }
 
 // inPorts reports whether a port is listed: by number, or by a name that the
-// endpoint with the address gives to this port and protocol.
-func (w *oracleWorld) inPorts(ports []numorstring.Port, r *v3.Rule, p *oraclePacket, a netip.Addr, port uint16) bool {
+// endpoint with the address gives to this port and protocol. The endpoint itself
+// has to be one that the rule asks for: that something else with the address is, as
+// a network set, does not count.
+func (w *oracleWorld) inPorts(ports []numorstring.Port, e *v3.EntityRule, r *v3.Rule, ns string, p *oraclePacket, a netip.Addr, port uint16) bool {
 	for _, want := range ports {
 		if want.PortName == "" {
 			if p.proto.HasPorts() && port >= want.MinPort && port <= want.MaxPort {
@@ -151,19 +156,19 @@ func (w *oracleWorld) inPorts(ports []numorstring.Port, r *v3.Rule, p *oraclePac
 		if r.Protocol != nil {
 			proto = strings.ToUpper(r.Protocol.String())
 		}
-		if w.namedPort(want.PortName, proto, p, a, port) {
+		if w.namedPort(want.PortName, proto, p, a, port, func(t *oracleThing) bool { return oracleAsksFor(e, ns, t) }) {
 			return true
 		}
 	}
 	return false
 }
 
-func (w *oracleWorld) namedPort(name, proto string, p *oraclePacket, a netip.Addr, port uint16) bool {
+func (w *oracleWorld) namedPort(name, proto string, p *oraclePacket, a netip.Addr, port uint16, asked func(*oracleThing) bool) bool {
 	if proto != strings.ToUpper(p.proto.String()) {
 		return false
 	}
 	for _, t := range w.things {
-		if t.has(a) && slices.Contains(t.ports, oraclePort{name, proto, port}) {
+		if t.has(a) && asked(t) && slices.Contains(t.ports, oraclePort{name, proto, port}) {
 			return true
 		}
 	}

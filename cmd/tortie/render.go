@@ -71,7 +71,7 @@ func (r *renderFlags) run(cmd *cobra.Command, _ []string) error {
 	l.findings = append(l.findings, findings...)
 	if err != nil {
 		l.writeFindings(cmd, cmd.ErrOrStderr(), 50)
-		return usageError("%v", err)
+		return unlinked(err)
 	}
 	if err := l.report(cmd); err != nil {
 		return err

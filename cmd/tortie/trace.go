@@ -93,6 +93,7 @@ func (t *traceFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	l := &loaded{texts: map[string][]byte{}}
+	t.in.chainless = true
 	fleet, err := t.in.loadFleet(cmd, l, func(k *link.Linker) []host.Name { return nodesOf(l, k, from, to) })
 	if err != nil {
 		return err
@@ -133,6 +134,11 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	}
 	if from.kind == endAddr && from.node == "" && t.iface == "" {
 		src = r.entry(src, dst)
+	}
+	if nodes := ebpfNodes(l, fleet, t.in.dumpedNodes()); len(nodes) > 0 {
+		c, err := t.byPolicies(l, fleet, src, dst, to)
+		c.Notes = append(c.Notes, append([]string{ebpfNote(nodes)}, fleet.Notes...)...)
+		return c, err
 	}
 	c, ok := everyBackend(func(s *chance.Script) trace.Connection {
 		random = s

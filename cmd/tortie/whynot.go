@@ -39,11 +39,16 @@ func (w *policyWorld) explainVisit(x *trace.Explanation, p *trace.Packet, v *vis
 		return
 	}
 	q := inquiry{world: w, node: n, visit: v, ep: ep, did: v.decisions(n.marks), end: v.denied()}
+	w.conclude(x, &q, p.Direction)
+}
+
+// conclude runs an inquiry and adds it, if something was decided.
+func (w *policyWorld) conclude(x *trace.Explanation, q *inquiry, packet trace.Direction) {
 	q.run()
 	if q.side.Outcome == "" {
 		return
 	}
-	q.side.Packet = p.Direction
+	q.side.Packet = packet
 	x.Sides = append(x.Sides, q.side)
 	if q.side.Outcome == outcomeDenied {
 		x.Considered = q.list

@@ -9,13 +9,16 @@ import (
 	"tortie/dataplane/packet"
 )
 
+// ErrEBPF says that a node has no chains.
+var ErrEBPF = errors.New("eBPF mode: Felix enforces policy without chains")
+
 // Program makes the rules of the node that the view describes. An error says
 // that Felix does not program chains there at all: eBPF mode, or a mark mask
 // with which it does not start. What is in Result.Problems is rendered as far as
 // it can be.
 func Program(v *resolve.View) (Result, error) {
 	if v.Settings.BPF {
-		return Result{}, errors.New("eBPF mode: Felix enforces policy without chains")
+		return Result{}, ErrEBPF
 	}
 	m, err := allocateMarks(&v.Settings)
 	if err != nil {

@@ -18,5 +18,10 @@ func (l *Linker) View(name host.Name) (*resolve.View, bool) {
 	return view, true
 }
 
+// EBPF reports whether Felix is in eBPF mode on a node, where it programs no chains.
+func (l *Linker) EBPF(name host.Name) bool {
+	return l.index.Settings(string(name), l.nodeOptions(&host.State{})).BPF
+}
+
 // Model returns the policies, profiles and endpoints that views are made from.
 func (l *Linker) Model() *cluster.Model { return l.model }
