@@ -48,7 +48,7 @@ func errorsOf(l diag.List) diag.List {
 
 // unseen are the cases that no look at the object alone can refuse.
 var unseen = map[string]string{
-	"081-ns-missing": "the API server refuses it for the want of the namespace",
+	"081-ns-missing": "the API server refuses it for the want of the namespace, which the input need not have: a note",
 }
 
 func TestCorpus_RefusedIffTheServerOrTheValidatorRefuses(t *testing.T) {

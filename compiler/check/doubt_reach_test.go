@@ -50,16 +50,33 @@ func TestDoubts_AgainstACluster(t *testing.T) {
 	}
 }
 
-// The namespace of a refused object of the corpus is looked for where the input is
-// a cluster's, and nothing is said where it has none.
-func TestNamespace_OnlyInACluster(t *testing.T) {
-	text := strings.Replace(kubernetesExample(""), "namespace: shop", "namespace: nowhere", 1)
-	if found := all("alone", text); len(found) > 0 {
-		t.Errorf("alone: %s", render(found, text))
-	}
-	for _, f := range all("beside", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n---\n"+text) {
-		if f.Severity < diag.Note {
-			t.Errorf("beside another namespace: %+v", f)
+// A folder of policies need not have their namespaces: one note for each that is
+// missing, and an error only where the input is a cluster's.
+func TestNamespace_MissingOnes(t *testing.T) {
+	here, always := kubernetesExample(""), strings.Replace(kubernetesExample(""), "namespace: shop", "namespace: kube-system", 1)
+	there := strings.Replace(kubernetesExample(""), "namespace: shop", "namespace: nowhere", 1)
+	again := strings.Replace(here, "name: example", "name: other", 1)
+	stored := strings.Replace(here, "metadata:\n", "metadata:\n  uid: a-1\n", 1)
+	for name, c := range map[string]struct {
+		text  string
+		notes []string
+	}{
+		"none":               {here, []string{"NetworkPolicy shop/example"}},
+		"twice, and another": {here + "---\n" + again + "---\n" + there, []string{"NetworkPolicy shop/example and 1 more", "NetworkPolicy nowhere/example"}},
+		"beside another":     {"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n---\n" + here + "---\n" + there, []string{"NetworkPolicy nowhere/example"}},
+		"always there":       {always, nil},
+		"stored by a server": {stored, nil},
+	} {
+		var got []string
+		for _, f := range all(name, c.text) {
+			if f.Code != "meta/namespace-elsewhere" || f.Severity != diag.Note {
+				t.Errorf("%s: %+v", name, f)
+			}
+			_, what, _ := strings.Cut(f.Message, "refuses ")
+			got = append(got, what)
+		}
+		if !slices.Equal(got, c.notes) {
+			t.Errorf("%s: %q, want %q", name, got, c.notes)
 		}
 	}
 }

@@ -19,6 +19,7 @@ var doubtful = map[string]string{
 	"043-rule-global-with-sa":      "rule/global-accounts",
 	"075-svc-ingress-source-ports": "rule/services-source-ports",
 	"076-tier-nonexistent":         "policy/unknown-tier",
+	"081-ns-missing":               "meta/namespace-elsewhere",
 	"093-tier-order-negative":      "tier/negative-order",
 	"109-felix-iface-bad":          "felix/dies",
 }

@@ -2,7 +2,10 @@ package check
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
+	"tortie/compiler/calico"
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
 	"tortie/compiler/yamlpos"
@@ -28,33 +31,70 @@ func namespacesOf(s *cluster.Snapshot) namespaces {
 		}
 		out.names[n.Object.Name] = true
 	}
-	if len(out.names) == 0 {
-		return namespaces{}
+	if len(out.names) > 0 {
+		out.known = out.names["default"] && out.names["kube-system"] || len(s.Nodes) > 0 && len(s.Pods) > 0 && !s.MadeUpPods
 	}
-	out.known = out.names["default"] && out.names["kube-system"] || len(s.Nodes) > 0 && len(s.Pods) > 0 && !s.MadeUpPods
+	for _, p := range s.Profiles { // as Calico writes them where Kubernetes is not its datastore
+		if name, ok := strings.CutPrefix(p.Object.Name, calico.NamespaceProfilePrefix); ok {
+			out.names[name] = true
+		}
+	}
 	for _, name := range alwaysThere {
 		out.names[name] = true
 	}
 	return out
 }
 
-// namespace reports an object in a namespace that is not there. Without any
-// namespace in the input nothing is said; with some, which need not be all, it is
-// a note.
+// missingNamespace returns the object's namespace if the input does not have it.
+// Objects that a server has stored have theirs, and so have the workload endpoints
+// that Calico's own parts write.
+func (o on) missingNamespace() string {
+	if ns := o.meta.GetNamespace(); !o.r.spaces.names[ns] && decidesPolicy(&o.src) && o.src.Kind != "WorkloadEndpoint" && !o.src.FromServer() {
+		return ns
+	}
+	return ""
+}
+
+// namespace reports an object in a namespace that is not there, if the input has
+// all that there are.
 func (o on) namespace() {
-	ns := o.meta.GetNamespace()
-	if ns == "" || len(o.r.spaces.names) == 0 || o.r.spaces.names[ns] || o.src.FromServer() {
+	ns := o.missingNamespace()
+	if ns == "" || !o.r.spaces.known {
 		return
 	}
 	hint := "add the Namespace before it, or correct the name"
 	if near := yamlpos.Nearest(ns, sortedKeys(o.r.spaces.names)); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
-	if o.r.spaces.known {
-		o.report("meta/no-namespace", path{"metadata", "namespace"}, hint, "no namespace %q in the cluster", ns)
+	o.report("meta/no-namespace", path{"metadata", "namespace"}, hint, "no namespace %q in the cluster", ns)
+}
+
+// namespaceNotes says once for each namespace that objects are in and the input
+// does not have, that it is asked for. A folder of policies need not have it.
+func (r *run) namespaceNotes() {
+	if r.spaces.known {
 		return
 	}
-	o.report("meta/namespace-elsewhere", path{"metadata", "namespace"}, hint, "no namespace %q in the input, which has others", ns)
+	in := map[string][]on{}
+	for _, sub := range subjects(r.snap) {
+		o := r.on(sub)
+		if ns := o.missingNamespace(); ns != "" {
+			in[ns] = append(in[ns], o)
+		}
+	}
+	at := path{"metadata", "namespace"}
+	for ns, all := range in {
+		first := slices.MinFunc(all, func(a, b on) int { return a.value(at).Compare(b.value(at)) })
+		what := first.name()
+		if n := len(all) - 1; n > 0 {
+			what += fmt.Sprintf(" and %d more", n)
+		}
+		hint := "if the cluster does not have it, add the Namespace or correct the name"
+		if near := yamlpos.Nearest(ns, sortedKeys(r.spaces.names)); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		first.report("meta/namespace-elsewhere", at, hint, "no Namespace %q in the input: where it is not there, the API server refuses %s", ns, what)
+	}
 }
 
 var namespaceDocs = []diag.Entry{
@@ -67,9 +107,8 @@ var namespaceDocs = []diag.Entry{
 	},
 	{
 		Code: "meta/namespace-elsewhere", Severity: diag.Note, Title: "A namespace that the input does not have",
-		Text: "The input has namespaces, and not this one; where it is not there, the API server refuses the object.",
-		Fix:  "Correct the name, or add the Namespace to the input.",
-		Example: "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n---\n" +
-			"apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata:\n  name: example\n  namespace: shp\nspec:\n  selector: all()\n  types: [Ingress]\n",
+		Text: "The API server refuses objects in a namespace that the cluster does not have. The input has no Namespace of that name, which a folder of policies need not have, so this is no more than a reminder; it comes once for each namespace.",
+		Fix:  "Correct the name, or add the Namespace to the input. Where the input is a whole cluster, the missing namespace is an error.",
+		Example: "apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata:\n  name: example\n  namespace: shp\nspec:\n  selector: all()\n  types: [Ingress]\n",
 	},
 }

@@ -21,9 +21,7 @@ func (r *run) object(o on) {
 		o.kubernetes()
 	}
 	o.metadata()
-	if decidesPolicy(&o.src) {
-		o.namespace()
-	}
+	o.namespace()
 }
 
 // isCalicoVersion says that an apiVersion is one of Calico's.

@@ -16,6 +16,7 @@ func (r *run) warnings() {
 	for _, sub := range subjects(r.snap) {
 		r.on(sub).doubts()
 	}
+	r.namespaceNotes()
 	r.pairDoubts()
 	r.selectedDoubts()
 	r.policyWarnings()

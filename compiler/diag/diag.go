@@ -38,6 +38,11 @@ func (s Span) String() string {
 	return fmt.Sprintf("%s:%d:%d", s.File, s.Start.Line, s.Start.Col)
 }
 
+// Compare orders spans by file and place.
+func (s Span) Compare(t Span) int {
+	return cmp.Or(cmp.Compare(s.File, t.File), cmp.Compare(s.Start.Line, t.Start.Line), cmp.Compare(s.Start.Col, t.Start.Col))
+}
+
 // Severity is how bad a finding is. The zero value is invalid.
 type Severity uint8
 
@@ -97,9 +102,7 @@ func (l List) HasErrors() bool {
 func (l List) Sort() {
 	slices.SortStableFunc(l, func(a, b Finding) int {
 		return cmp.Or(
-			cmp.Compare(a.Span.File, b.Span.File),
-			cmp.Compare(a.Span.Start.Line, b.Span.Start.Line),
-			cmp.Compare(a.Span.Start.Col, b.Span.Start.Col),
+			a.Span.Compare(b.Span),
 			cmp.Compare(a.Severity, b.Severity),
 			cmp.Compare(a.Code, b.Code),
 			cmp.Compare(a.Message, b.Message),
