@@ -88,9 +88,9 @@ func coversNets(wide, narrow *yamlpos.Node) bool {
 }
 
 func coversPorts(wide, narrow *yamlpos.Node) bool {
-	small := portRanges(narrow)
+	small := portRanges(narrow, "ports")
 	return len(small) > 0 && !slices.ContainsFunc(small, func(p portRange) bool {
-		return !slices.ContainsFunc(portRanges(wide), func(w portRange) bool {
+		return !slices.ContainsFunc(portRanges(wide, "ports"), func(w portRange) bool {
 			return w.name == p.name && w.low <= p.low && p.high <= w.high
 		})
 	})

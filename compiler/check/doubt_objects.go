@@ -17,14 +17,14 @@ func (o on) doubts() {
 		return
 	}
 	if strings.HasSuffix(o.src.APIVersion, "networking.k8s.io/v1") && o.src.Kind == "NetworkPolicy" {
-		o.unusedDirection("policyTypes")
+		o.kubernetesDoubts()
 		return
 	}
 	switch o.src.Kind {
 	case "GlobalNetworkPolicy", "NetworkPolicy", "StagedGlobalNetworkPolicy", "StagedNetworkPolicy":
 		o.policyDoubts()
 	case "StagedKubernetesNetworkPolicy":
-		o.unusedDirection("policyTypes")
+		o.kubernetesDoubts()
 	case "Profile":
 		for _, direction := range []string{"ingress", "egress"} {
 			at := path{"spec", direction}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -103,7 +104,7 @@ func (o on) mirrors(direction, back string) {
 		return // reported as one way
 	}
 	for i, rule := range items(o.node(list)) {
-		if rule.Str("action") != "Allow" {
+		if rule.Str("action") != "Allow" || unanswered(rule) {
 			continue
 		}
 		if !slices.ContainsFunc(replies, func(reply *yamlpos.Node) bool { return repliesTo(rule, reply) }) {
@@ -114,17 +115,62 @@ func (o on) mirrors(direction, back string) {
 }
 
 // repliesTo says whether a rule can allow replies to what another one allows, as
-// far as protocols and ports go.
+// far as protocols, types of ICMP, networks and ports go.
 func repliesTo(rule, reply *yamlpos.Node) bool {
-	a, b := rule.Str("protocol"), reply.Str("protocol")
-	if reply.Str("action") != "Allow" || a != "" && b != "" && protocolNumber(a) != protocolNumber(b) {
-		return false
+	return reply.Str("action") == "Allow" && shareProtocol(rule, reply) && answersPing(rule, reply) &&
+		shareNets(rule.Get("source"), reply.Get("destination")) && shareNets(rule.Get("destination"), reply.Get("source")) &&
+		sharePorts(rule.Get("destination"), reply.Get("source")) && sharePorts(rule.Get("source"), reply.Get("destination"))
+}
+
+// shareProtocol says whether a protocol can match both rules.
+func shareProtocol(a, b *yamlpos.Node) bool {
+	number := func(n *yamlpos.Node, field string) int {
+		if v := child(n, field); v != nil {
+			return protocolNumber(v.Text)
+		}
+		return -1
 	}
-	return sharePorts(rule.Get("destination"), reply.Get("source")) && sharePorts(rule.Get("source"), reply.Get("destination"))
+	x, y := number(a, "protocol"), number(b, "protocol")
+	return (x < 0 || y < 0 || x == y) && (x < 0 || x != number(b, "notProtocol")) && (y < 0 || y != number(a, "notProtocol"))
+}
+
+// answers are the types of ICMP by which requests are answered, as text.
+var answers = map[string]map[string]string{"ICMP": {"8": "0", "13": "14"}, "ICMPv6": {"128": "129"}}
+
+// answersPing says that a rule for requests of ICMP, if it is one, has the answers
+// to them in another.
+func answersPing(rule, reply *yamlpos.Node) bool {
+	want := answers[rule.Str("protocol")][scalar(child(rule, "icmp"), "type")]
+	have := scalar(child(reply, "icmp"), "type")
+	not := child(reply, "notICMP")
+	return want == "" || (have == "" || have == want) && (scalar(not, "type") != want || scalar(not, "code") != "")
+}
+
+// unanswered says that a rule is for messages of ICMP that nobody answers.
+func unanswered(rule *yamlpos.Node) bool {
+	t := scalar(child(rule, "icmp"), "type")
+	return t != "" && answers[rule.Str("protocol")][t] == ""
+}
+
+// scalar returns the text of a field, "" if there is none.
+func scalar(n *yamlpos.Node, field string) string {
+	if v := child(n, field); v != nil {
+		return v.Text
+	}
+	return ""
+}
+
+func shareNets(a, b *yamlpos.Node) bool {
+	x, okX := prefixesOf(child(a, "nets"))
+	y, okY := prefixesOf(child(b, "nets"))
+	if !okX || !okY || len(x) == 0 || len(y) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(x, func(p netip.Prefix) bool { return slices.ContainsFunc(y, p.Overlaps) })
 }
 
 func sharePorts(a, b *yamlpos.Node) bool {
-	x, y := portRanges(a), portRanges(b)
+	x, y := portRanges(a, "ports"), portRanges(b, "ports")
 	if len(x) == 0 || len(y) == 0 {
 		return true
 	}

@@ -12,13 +12,14 @@ type portRange struct {
 	name      string
 }
 
-// portRanges reads the ports of a rule's end; what cannot be read is left out.
-func portRanges(end *yamlpos.Node) []portRange {
+// portRanges reads the ports or notPorts of a rule's end; what cannot be read is
+// left out.
+func portRanges(end *yamlpos.Node, field string) []portRange {
 	var out []portRange
 	if end == nil {
 		return nil
 	}
-	for _, n := range items(end.Get("ports")) {
+	for _, n := range items(end.Get(field)) {
 		if p, err := numorstring.PortFromString(n.Text); err == nil {
 			out = append(out, portRange{p.MinPort, p.MaxPort, p.PortName})
 		}

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -72,45 +71,6 @@ func (o on) excluded(end path) {
 	}
 	if !possible(rest) {
 		o.report("selector/never", end.add("notSelector"), "remove it, or the rule", "%s leaves nothing to match", dotted(end.add("notSelector")))
-	}
-}
-
-// coveredNets warns where the notNets leave nothing of the nets.
-func (o on) coveredNets(end path) {
-	nets := items(o.node(end.add("nets")))
-	var not []netip.Prefix
-	for _, n := range items(o.node(end.add("notNets"))) {
-		if p, _, err := parseNet(n.Text); err == nil {
-			not = append(not, p)
-		}
-	}
-	for _, n := range nets {
-		p, _, err := parseNet(n.Text)
-		if err != nil || !slices.ContainsFunc(not, func(x netip.Prefix) bool { return x == p || inside(p, x) }) {
-			return
-		}
-	}
-	if len(nets) > 0 {
-		o.reportAt("rule/never", o.src.At(end.add("notNets")...), "remove the networks that are excluded again",
-			"%s leaves nothing of nets: the rule matches no packet", dotted(end.add("notNets")))
-	}
-}
-
-// portDoubts warns where the notPorts leave nothing of the ports.
-func (o on) portDoubts(end path) {
-	ports := items(o.node(end.add("ports")))
-	var not []string
-	for _, n := range items(o.node(end.add("notPorts"))) {
-		not = append(not, n.Text)
-	}
-	for _, n := range ports {
-		if !slices.Contains(not, n.Text) {
-			return
-		}
-	}
-	if len(ports) > 0 {
-		o.reportAt("rule/never", o.src.At(end.add("notPorts")...), "remove the ports that are excluded again",
-			"%s leaves nothing of ports: the rule matches no packet", dotted(end.add("notPorts")))
 	}
 }
 

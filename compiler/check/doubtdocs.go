@@ -41,13 +41,18 @@ var doubtDocs = []diag.Entry{
 		Example: globalHead + "  selector: all()\n  types: [Ingress]\n  ingress:\n  - action: Allow\n    protocol: TCP\n  - action: Deny\n    protocol: TCP\n",
 	},
 	{
+		Code: "policy/redundant-rule", Severity: diag.Warning, Title: "A rule, peer or port of a Kubernetes policy that adds nothing",
+		Text: "What the rules of a NetworkPolicy allow is added up, whatever their order, and so are the peers and the ports of a rule. Another one allows all that this one allows; often two items of a list were meant to be one: a dash before podSelector makes a peer of its own.", Fix: "Remove it, or narrow the other one.",
+		Example: kubernetesExample("  ingress:\n  - from:\n    - namespaceSelector: {}\n    - podSelector:\n        matchLabels: {app: web}\n"),
+	},
+	{
 		Code: "policy/host-only", Severity: diag.Warning, Title: "An untracked or pre-DNAT policy that selects workloads",
 		Text: "doNotTrack and preDNAT policies act on host endpoints only, and these are in no namespace and have no service account.", Fix: "Select host endpoints by their labels.",
 		Example: globalHead + "  selector: has(host)\n  namespaceSelector: team == 'shop'\n  types: [Ingress]\n  applyOnForward: true\n  preDNAT: true\n  ingress:\n  - action: Deny\n",
 	},
 	{
 		Code: "policy/untracked-replies", Severity: diag.Warning, Title: "An untracked rule whose replies are not allowed",
-		Text: "Replies to untracked packets are judged on their own: they come from the ports that the rule goes to.", Fix: "Write the mirror image: the other direction, with source and destination ports exchanged.",
+		Text: "Replies to untracked packets are judged on their own: they come from the ports that the rule goes to, go to the networks that it is for, and are another type of ICMP (0 answers 8).", Fix: "Write the mirror image: the other direction, with the networks and ports of source and destination exchanged, and with the type of ICMP that answers.",
 		Example: untrackedHead + "  ingress:\n  - action: Allow\n    protocol: UDP\n    destination:\n      ports: [53]\n  egress:\n  - action: Allow\n    protocol: UDP\n    source:\n      ports: [5353]\n",
 	},
 	{

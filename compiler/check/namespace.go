@@ -107,8 +107,8 @@ var namespaceDocs = []diag.Entry{
 	},
 	{
 		Code: "meta/namespace-elsewhere", Severity: diag.Note, Title: "A namespace that the input does not have",
-		Text: "The API server refuses objects in a namespace that the cluster does not have. The input has no Namespace of that name, which a folder of policies need not have, so this is no more than a reminder; it comes once for each namespace.",
-		Fix:  "Correct the name, or add the Namespace to the input. Where the input is a whole cluster, the missing namespace is an error.",
+		Text:    "The API server refuses objects in a namespace that the cluster does not have. The input has no Namespace of that name, which a folder of policies need not have, so this is no more than a reminder; it comes once for each namespace.",
+		Fix:     "Correct the name, or add the Namespace to the input. Where the input is a whole cluster, the missing namespace is an error.",
 		Example: "apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata:\n  name: example\n  namespace: shp\nspec:\n  selector: all()\n  types: [Ingress]\n",
 	},
 }
