@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/projectcalico/api/pkg/lib/numorstring"
@@ -122,4 +123,49 @@ func macOf(text string) string {
 		return ""
 	}
 	return text
+}
+
+// IPs are the addresses of a node that kube-controllers knows: its own,
+// its tunnels', its internal ones and those of its interfaces.
+func (n *Node) IPs() []string {
+	var ips []string
+	add := func(ip string) {
+		if ip != "" {
+			ips = append(ips, ip)
+		}
+	}
+	if bgp := n.Spec.BGP; bgp != nil {
+		add(hostPart(bgp.IPv4Address))
+		add(hostPart(bgp.IPv6Address))
+		add(bgp.IPv4IPIPTunnelAddr)
+	}
+	add(n.Spec.IPv4VXLANTunnelAddr)
+	add(n.Spec.IPv6VXLANTunnelAddr)
+	if wg := n.Spec.Wireguard; wg != nil {
+		add(wg.InterfaceIPv4Address)
+		add(wg.InterfaceIPv6Address)
+	}
+	for _, a := range n.Spec.Addresses {
+		if a.Type == "InternalIP" && !slices.Contains(ips, a.Address) {
+			add(a.Address)
+		}
+	}
+	for _, iface := range n.Spec.Interfaces {
+		for _, a := range iface.Addresses {
+			if !slices.Contains(ips, a) {
+				add(a)
+			}
+		}
+	}
+	return ips
+}
+
+func hostPart(cidr string) string {
+	if ip, _, err := net.ParseCIDR(cidr); err == nil {
+		return ip.String()
+	}
+	if ip := net.ParseIP(cidr); ip != nil {
+		return ip.String()
+	}
+	return ""
 }

@@ -50,6 +50,40 @@ func TestDoubts_AgainstACluster(t *testing.T) {
 	}
 }
 
+// What is judged against the nodes, profiles and other host endpoints of the input.
+func TestDoubts_HostEndpoints(t *testing.T) {
+	byAddress := strings.Replace(hostExample, "  interfaceName: eth0\n", "", 1)
+	second := "---\n" + strings.Replace(byAddress, "name: edge", "name: edge-2", 1)
+	for name, c := range map[string]struct {
+		text  string
+		codes []string
+	}{
+		"its node's address":           {nodesExample + byAddress, nil},
+		"the other node's address":     {nodesExample + strings.Replace(byAddress, "192.0.2.1", "192.0.2.2", 1), []string{"endpoint/other-node"}},
+		"nobody's address":             {nodesExample + strings.Replace(byAddress, "192.0.2.1", "192.0.2.9", 1), []string{"endpoint/unknown-address"}},
+		"nobody's, with interface":     {nodesExample + strings.Replace(hostExample, "192.0.2.1", "192.0.2.9", 1), nil},
+		"its node's and nobody's":      {nodesExample + strings.Replace(byAddress, "[192.0.2.1]", "[192.0.2.9, 192.0.2.1]", 1), nil},
+		"an address that it also has":  {nodesExample + strings.Replace(byAddress, "192.0.2.1", "198.51.100.1", 1) + "---\napiVersion: tortie.dev/v1\nkind: HostNetwork\nmetadata: {name: node-1}\nspec:\n  interfaces: [{name: eth1, addresses: [198.51.100.1/24]}]\n", nil},
+		"a node that is not there":     {nodesExample + strings.Replace(hostExample, "node-1", "node-11", 1), []string{"endpoint/unknown-node"}},
+		"no nodes":                     {hostExample, nil},
+		"the same address":             {nodesExample + byAddress + second, []string{"endpoint/same-interface"}},
+		"the same address, other node": {byAddress + strings.Replace(second, "node-1", "node-2", 1), nil},
+		"a profile of no profiles":     {hostExample + "  profiles: [hosts]\n", nil},
+		"a profile that always is":     {hostExample + "  profiles: [projectcalico-default-allow]\n---\napiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: other}\nspec: {}\n", nil},
+		"a profile that is not there":  {hostExample + "  profiles: [hosts]\n---\napiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {name: other}\nspec: {}\n", []string{"endpoint/unknown-profile"}},
+	} {
+		var got []string
+		for _, f := range all(name, c.text) {
+			if f.Code != "endpoint/cut-off" {
+				got = append(got, f.Code)
+			}
+		}
+		if !slices.Equal(got, c.codes) {
+			t.Errorf("%s: %q, want %q", name, got, c.codes)
+		}
+	}
+}
+
 // A folder of policies need not have their namespaces: one note for each that is
 // missing, and an error only where the input is a cluster's.
 func TestNamespace_MissingOnes(t *testing.T) {

@@ -32,10 +32,11 @@ type host struct {
 // and of host endpoints that no policy lets through.
 func (r *run) selectedDoubts() {
 	s := r.snap
+	model, _ := s.Model()
+	r.scopeDoubts(model)
 	if len(s.HostEndpoints) == 0 && (len(s.Pods) == 0 && len(s.WorkloadEndpoints) == 0 || s.MadeUpPods) {
 		return
 	}
-	model, _ := s.Model()
 	in := selectedOf(s, model)
 	chosen := make([]bool, len(in.hosts))
 	enforced := false
@@ -49,6 +50,7 @@ func (r *run) selectedDoubts() {
 		r.policySelects(in, p, sel, chosen)
 	}
 	r.hostDoubts(in, chosen, enforced || in.whole)
+	r.profileDoubts(in)
 	if in.whole {
 		r.namespaceDoubts()
 		r.reachDoubts(in)
@@ -151,33 +153,6 @@ func (o on) forwardMeant(direction, end string, hosts []host) {
 			o.reportAt("policy/not-on-forward", o.src.At(at...), "add applyOnForward: true if forwarded traffic is meant",
 				"%s is never these networks without applyOnForward: it is the host itself", dotted(at[:len(at)-1]))
 		}
-	}
-}
-
-// hostDoubts warns of host endpoints that are cut off, that stand for one interface
-// together, or whose node is not there.
-func (r *run) hostDoubts(in *selected, chosen []bool, enforced bool) {
-	nodes := map[string]bool{}
-	for _, n := range in.model.Nodes {
-		nodes[n.Value.Name] = true
-	}
-	first := map[string]string{}
-	for i, h := range in.hosts {
-		if h.Source.Node == nil || h.Value.Auto {
-			continue
-		}
-		o := r.on(object{src: h.Source})
-		if !chosen[i] && enforced && len(h.Value.Profiles) == 0 {
-			o.reportAt("endpoint/cut-off", h.Source.At("spec"), "add a policy that selects it, or a profile, before the host endpoint", "no policy of the input selects HostEndpoint %s and it has no profile: everything but failsafe ports is denied", h.Value.Name)
-		}
-		if in.whole && !nodes[h.Value.Node] {
-			o.report("endpoint/unknown-node", path{"spec", "node"}, "check the name", "no node %q in the input", h.Value.Node)
-		}
-		key := h.Value.Node + "\x00" + h.Value.InterfaceName
-		if other, ok := first[key]; ok && h.Value.InterfaceName != "" {
-			o.report("endpoint/same-interface", path{"spec", "interfaceName"}, "keep one of the two", "HostEndpoint %s stands for this interface of the node too", other)
-		}
-		first[key] = h.Value.Name
 	}
 }
 

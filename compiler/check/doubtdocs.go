@@ -12,7 +12,7 @@ const setExample = "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\nme
 var doubtDocs = []diag.Entry{
 	{
 		Code: "selector/never", Severity: diag.Warning, Title: "A selector that nothing can match",
-		Text: "What the selector asks for contradicts itself: one label cannot have two values.", Fix: "Join alternatives with ||, or correct the selector.",
+		Text: "What the selector asks for contradicts itself: one label cannot have two values. Or it contradicts what it stands beside: the selector of a rule in a namespaced policy looks in the policy's own namespace, unless the rule has a namespaceSelector.", Fix: "Join alternatives with ||, or correct the selector; for another namespace use a namespaceSelector.",
 		Example: globalHead + "  selector: app == 'web' && app == 'api'\n  types: [Ingress]\n",
 	},
 	{
@@ -127,7 +127,7 @@ var doubtDocs = []diag.Entry{
 	},
 	{
 		Code: "rule/never", Severity: diag.Warning, Title: "A rule that matches no packet",
-		Text: "What the rule asks for excludes itself: networks, ports or protocols that it excludes again, or ICMP with networks of the other IP version.", Fix: "Correct the rule, or remove it.",
+		Text: "What the rule asks for excludes itself: networks, ports or protocols that it excludes again, ICMP with networks of the other IP version, or, of its own end (the destination of ingress, the source of egress), to be what the policy does not select.", Fix: "Correct the rule, or remove it.",
 		Example: ruleExample("ingress", "  - action: Allow\n    source:\n      nets: [10.1.0.0/16]\n      notNets: [10.0.0.0/8]\n"),
 	},
 	{

@@ -8,6 +8,9 @@ import (
 
 const hostExample = "apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata:\n  name: edge\n  labels:\n    role: edge\nspec:\n  node: node-1\n  interfaceName: eth0\n  expectedIPs: [192.0.2.1]\n"
 
+const nodesExample = "apiVersion: v1\nkind: Node\nmetadata:\n  name: node-1\nstatus:\n  addresses:\n  - {type: InternalIP, address: 192.0.2.1}\n---\n" +
+	"apiVersion: v1\nkind: Node\nmetadata:\n  name: node-2\nstatus:\n  addresses:\n  - {type: InternalIP, address: 192.0.2.2}\n---\n"
+
 const clusterExample = "apiVersion: v1\nkind: Node\nmetadata:\n  name: node-1\n---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n---\n" +
 	"apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n  namespace: shop\n  labels:\n    app: web\nspec:\n  nodeName: node-1\n  containers: []\nstatus:\n  phase: Running\n  podIP: 10.65.0.2\n  podIPs:\n  - ip: 10.65.0.2\n---\n"
 
@@ -35,12 +38,27 @@ var selectedDocs = []diag.Entry{
 	},
 	{
 		Code: "endpoint/unknown-node", Severity: diag.Warning, Title: "A host endpoint of a node that is not there",
-		Text: "The input has pods and nodes, as a whole cluster has, but no node of that name.", Fix: "Correct spec.node.",
+		Text: "The input has nodes, but none of that name.", Fix: "Correct spec.node.",
 		Example: clusterExample + strings.Replace(hostExample, "node-1", "node-2", 1),
 	},
 	{
+		Code: "endpoint/other-node", Severity: diag.Warning, Title: "An expected address that another node has",
+		Text: "Expected addresses are those of the host endpoint's own node; rules that select the endpoint match them. By the Nodes of the input this one belongs to another node.", Fix: "Correct the address or the node.",
+		Example: nodesExample + strings.Replace(hostExample, "192.0.2.1", "192.0.2.2", 1),
+	},
+	{
+		Code: "endpoint/unknown-address", Severity: diag.Note, Title: "Expected addresses that the node is not known to have",
+		Text: "Without interfaceName Felix finds the interface by the expected addresses. The Node, and the HostNetwork if there is one, name others only; a Node does not name all that its host has.", Fix: "Compare them with the node's interfaces.",
+		Example: nodesExample + strings.Replace(strings.Replace(hostExample, "192.0.2.1", "192.0.2.9", 1), "  interfaceName: eth0\n", "", 1),
+	},
+	{
+		Code: "endpoint/unknown-profile", Severity: diag.Warning, Title: "An endpoint with a profile that is not there",
+		Text: "Felix takes a profile that does not exist as one that denies everything. The input has other profiles, or is a whole cluster's, and not this one.", Fix: "Add the Profile, or correct the name.",
+		Example: hostExample + "  profiles: [hosts]\n---\napiVersion: projectcalico.org/v3\nkind: Profile\nmetadata:\n  name: host\nspec:\n  ingress:\n  - action: Allow\n",
+	},
+	{
 		Code: "endpoint/same-interface", Severity: diag.Warning, Title: "Two host endpoints for one interface",
-		Text: "Felix uses one of them; the other has no effect.", Fix: "Keep one of the two.",
+		Text: "They have the same interfaceName, or none and the same expected address. Felix uses one of them; the other has no effect.", Fix: "Keep one of the two.",
 		Example: hostExample + "---\napiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata:\n  name: other\nspec:\n  node: node-1\n  interfaceName: eth0\n",
 	},
 }
