@@ -230,11 +230,16 @@ func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded, only func(*link.L
 		fleet = f
 		l.nameIntents(fleet)
 	}
+	dumped := map[host.Name]bool{}
 	for _, d := range in.nodeDumps {
 		state, findings, err := readDump(d, l.texts)
 		if err != nil {
 			return nil, err
 		}
+		if dumped[state.Name] {
+			return nil, usageError("--node-dump %s: node %s is given twice; several files of one node are NODE=FILE,FILE…", d, state.Name)
+		}
+		dumped[state.Name] = true
 		l.findings = append(l.findings, findings...)
 		replaceHost(fleet, state)
 	}
@@ -283,7 +288,19 @@ func readDump(arg string, texts map[string][]byte) (*host.State, diag.List, erro
 		texts[f.Name] = []byte(f.Text)
 	}
 	state, findings := dump.ReadFiles(files, host.Name(name))
-	return state, findings, nil
+	return state, append(findings, subFolders(where)...), nil
+}
+
+// subFolders notes the folders in a folder of captures: they are not read.
+func subFolders(dir string) (out diag.List) {
+	entries, _ := os.ReadDir(dir) // of a list of files there is none
+	for _, e := range entries {
+		if e.IsDir() {
+			out.Add(diag.Finding{Code: "dump/sub-folder", Severity: diag.Note, Span: diag.Span{File: filepath.Join(dir, e.Name())},
+				Message: "a folder in the folder of captures is not read"})
+		}
+	}
+	return out
 }
 
 func readFiles(names []string) ([]dump.File, error) {

@@ -16,6 +16,10 @@ func Codes() []diag.Entry {
 			Example: "# Warning: table ip filter is managed by iptables-nft, do not touch!\ntable ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy accept;\n\t\tdrop\n\t}\n}\n",
 		},
 		{
+			Code: "dump/empty", Severity: diag.Note, Title: "An empty capture",
+			Text: "iptables-save, nft list ruleset and ipset save print nothing where there is nothing. What an empty file is a capture of its name says: iptables, ip6tables, nft or ipset.", Fix: "Nothing, unless the node does have such rules or sets: then capture them as root.",
+		},
+		{
 			Code: "dump/ipvs", Severity: diag.Error, Title: "A line that ipvsadm does not print",
 			Text: "ipvsadm -S -n prints -A for virtual servers and -a for real ones.", Fix: "Give the output of ipvsadm -S -n.",
 			Example: "-A -t 10.96.0.10:53 -s rr\n-a -t 10.96.0.10:53 -r nowhere -m -w 1\n",
@@ -52,6 +56,10 @@ func Codes() []diag.Entry {
 			Code: "dump/rule-order", Severity: diag.Warning, Title: "Policy routing rules out of order",
 			Text: "ip rule lists rules by priority. These are used in the order of their priorities.", Fix: "Give the output of ip rule as it is, of one node.",
 			Example: "0:\tfrom all lookup local\n200:\tfrom all fwmark 0x1 lookup 5\n100:\tfrom all fwmark 0x2 lookup 6\n32766:\tfrom all lookup main\n",
+		},
+		{
+			Code: "dump/sub-folder", Severity: diag.Note, Title: "A folder among the captures",
+			Text: "The captures of a node are the files of one folder; folders in it may be other nodes' and are not read.", Fix: "Move the files up, or name the folder itself.",
 		},
 		{
 			Code: "dump/tool-message", Severity: diag.Warning, Title: "A message of the tool in the capture",

@@ -17,6 +17,7 @@ import (
 // cutter cuts the lines of one file into sections.
 type cutter struct {
 	file     string
+	six      bool // headless tables speak of IPv6
 	sections []section
 	findings diag.List
 	heading  string        // the last comment line outside of rule sets
@@ -163,13 +164,18 @@ func (c *cutter) kindOf(w what, l line) kind {
 }
 
 // iptablesKind reads family and backend from the header of iptables-save. A
-// table without one belongs to the section before it, or is named by the file.
+// table without one belongs to the section before it, or is named by the file;
+// its rules may tell that it is of IPv6.
 func (c *cutter) iptablesKind(l line) kind {
 	if !strings.HasPrefix(l.text, "# Generated") {
 		if n := len(c.sections); n > 0 && c.sections[n-1].what == whatIptables {
 			return c.sections[n-1].kind
 		}
-		return namedIptables(path.Base(c.file) + " " + c.heading)
+		k := namedIptables(path.Base(c.file) + " " + c.heading)
+		if c.six {
+			k.family = packet.IPv6
+		}
+		return k
 	}
 	k := kind{whatIptables, packet.IPv4, nf.IptablesLegacy}
 	if strings.Contains(l.text, "ip6tables") {
@@ -180,6 +186,9 @@ func (c *cutter) iptablesKind(l line) kind {
 	}
 	return k
 }
+
+// reRule6 finds what only rules of IPv6 say.
+var reRule6 = regexp.MustCompile(`(?m)^-A .*( -[sd] [0-9a-fA-F]*:[0-9a-fA-F:.]*(/\d+)? | -p (ipv6-icmp|icmpv6) | --reject-with icmp6-| -m (icmp6|hl) )`)
 
 func namedIptables(hint string) kind {
 	k := kind{whatIptables, packet.IPv4, nf.IptablesLegacy}

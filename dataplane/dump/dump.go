@@ -107,9 +107,17 @@ func ReadFiles(files []File, name host.Name) (*host.State, diag.List) {
 	r := reader{state: &host.State{Name: name, Sysctls: map[string]string{}}}
 	for _, f := range files {
 		f.Text = strings.TrimPrefix(f.Text, "\ufeff")
+		before := len(r.findings)
 		sections := split(f, &r.findings)
+		if k, ok := emptyCapture(f); ok {
+			sections = []section{{kind: k, file: f.Name, first: 1}}
+			r.findings.Add(diag.Finding{Code: "dump/empty", Severity: diag.Note, Span: diag.Span{File: f.Name},
+				Message: "the file is empty: taken for " + k.String() + " of a node that has none"})
+		}
 		if len(sections) == 0 {
-			r.noteForeign(f)
+			if len(r.findings) == before {
+				r.noteForeign(f)
+			}
 			continue
 		}
 		sections = merge(sections)
@@ -123,6 +131,23 @@ func ReadFiles(files []File, name host.Name) (*host.State, diag.List) {
 	r.assemble()
 	r.findings.Sort()
 	return r.state, r.findings
+}
+
+// emptyCapture says what an empty file is a capture of, by its name: iptables-save,
+// nft list ruleset and ipset save print nothing where there are no tables or sets.
+func emptyCapture(f File) (kind, bool) {
+	name := strings.ToLower(path.Base(f.Name))
+	switch {
+	case strings.TrimSpace(f.Text) != "":
+		return kind{}, false
+	case strings.Contains(name, "iptables"), strings.Contains(name, "ip6tables"):
+		return namedIptables(name), true
+	case strings.Contains(name, "ipset"):
+		return kind{what: whatIPSet}, true
+	case strings.Contains(name, "nft"):
+		return kind{what: whatNFT}, true
+	}
+	return kind{}, false
 }
 
 // reader collects what the sections of all files say about one node.

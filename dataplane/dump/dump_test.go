@@ -179,6 +179,34 @@ func TestQuote_CutsAndEscapes(t *testing.T) {
 	}
 }
 
+// sysctl -a of Linux 6.18 prints kernel.core_modes in three lines.
+func TestReadFiles_SysctlInSeveralLines(t *testing.T) {
+	readText(t, sysctlText+"kernel.core_modes = file\nkernel.core_modes = pipe\nkernel.core_modes = socket\n")
+}
+
+// What is empty is known to be so, and not missing.
+func TestReadFiles_Empty(t *testing.T) {
+	state, _ := ReadFiles([]File{{"iptables-save", ""}, {"ip6tables-save", ""}, {"nft", ""}, {"ipset", "\n"}}, "n")
+	for _, p := range []host.Part{host.PartRules, host.PartNFTables, host.PartLegacyRules, host.PartSets} {
+		for _, f := range []packet.Family{packet.IPv4, packet.IPv6} {
+			if m := state.FindMissing(p, f); m != nil {
+				t.Errorf("%s", m.Why())
+			}
+		}
+	}
+}
+
+// Tables without a header are of the family that their rules speak of, whatever the
+// file is called.
+func TestReadFiles_FamilyByRules(t *testing.T) {
+	for _, rule := range []string{"-s fd00::/8 -j DROP", "-p ipv6-icmp -j ACCEPT", "-j REJECT --reject-with icmp6-adm-prohibited", "-m hl --hl-eq 255 -j ACCEPT"} {
+		state, findings := ReadFiles([]File{{"rules", "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT " + rule + "\nCOMMIT\n"}}, "n")
+		if len(findings) > 0 || len(state.Ruleset.Tables) != 1 || state.Ruleset.Tables[0].Family != nf.FamilyIP6 {
+			t.Errorf("%s: %v, %d tables", rule, findings, len(state.Ruleset.Tables))
+		}
+	}
+}
+
 // One file with everything says the same as a file for each capture.
 func TestReadFiles_ConcatenatedIsTheSame(t *testing.T) {
 	parts := []string{ipAddr, "# ip -4 rule\n" + ipRules, "# routes\n\n" + ipRoutes, neighbourText, sysctlText}
@@ -210,6 +238,9 @@ func TestReadFiles_Findings(t *testing.T) {
 		"bad address":              {[]File{{"a", strings.Replace(ipAddr, "172.31.0.1/24", "172.31.0.300/24", 1)}}, "dump/line", diag.Error, "a:8:10"},
 		"bad table":                {[]File{{"a", ipRoutes + "10.0.0.0/8 dev eth0 table 5x\n"}}, "dump/line", diag.Error, "a:11:27"},
 		"unknown selector":         {[]File{{"a", "5:\tfrom all uidrange 1-2 lookup 5\n"}}, "dump/line", diag.Warning, "a:1:13"},
+		"empty iptables-save":      {[]File{{"ip6tables-nft-save.txt", "\n"}}, "dump/empty", diag.Note, "ip6tables-nft-save.txt"},
+		"empty nft":                {[]File{{"nft-ruleset", ""}}, "dump/empty", diag.Note, "nft-ruleset"},
+		"cut off JSON":             {[]File{{"a", "[{\"ifindex\":1,\"ifname\":\"lo\",\"flags\":[\"UP\"\n"}}, "dump/json", diag.Error, "a:1:2"},
 		"contradicting sysctl":     {[]File{{"a", sysctlText}, {"b", "net.ipv4.ip_forward = 0\n"}}, "dump/line", diag.Error, "b:1:1"},
 	}
 	for name, c := range cases {

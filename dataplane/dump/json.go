@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"regexp"
 	"strings"
 
 	"tortie/compiler/diag"
@@ -103,13 +104,16 @@ func jsonSections(f File, findings *diag.List) (sections []section, isJSON bool)
 			return sections, true
 		}
 		if err != nil {
-			if len(sections) > 0 {
+			if len(sections) > 0 || reIPJSON.MatchString(t) {
 				findings.Add(jsonError(f, dec, err))
 			}
 			return sections, true
 		}
 	}
 }
+
+// reIPJSON is how the output of ip -j begins.
+var reIPJSON = regexp.MustCompile(`^\[\s*\{\s*("type":"[a-z]+",)?"(ifindex|dst|priority)":`)
 
 func wholeFile(f File, k kind) section {
 	s := section{kind: k, file: f.Name, first: 1}

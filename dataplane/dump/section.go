@@ -173,7 +173,7 @@ func split(f File, findings *diag.List) []section {
 	if s, ok := jsonSections(f, findings); ok {
 		return s
 	}
-	c := cutter{file: f.Name}
+	c := cutter{file: f.Name, six: reRule6.MatchString(f.Text)}
 	for i, text := range strings.Split(f.Text, "\n") {
 		text = strings.TrimSuffix(text, "\r")
 		if !c.line(line{no: i + 1, text: text}) {

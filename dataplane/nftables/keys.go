@@ -166,7 +166,7 @@ func parseKey(c *cursor, fam nf.Family) (typedKey, error) {
 		for i := 0; i < n && c.at(i).kind == tokWord; i++ {
 			words = append(words, c.at(i).text)
 		}
-		spec := keyByWords[strings.Join(words, " ")]
+		spec := keyByWords[strings.Join(withFamily(words, fam), " ")]
 		if len(words) < n || spec == nil {
 			continue
 		}
@@ -177,6 +177,15 @@ func parseKey(c *cursor, fam nf.Family) (typedKey, error) {
 		return spec.typed(fam), nil
 	}
 	return typedKey{}, c.unmodelled()
+}
+
+// withFamily adds the family that nft leaves out of the addresses of a connection
+// where rules of iptables-nft ask for them, "ct original daddr".
+func withFamily(words []string, fam nf.Family) []string {
+	if len(words) != 3 || words[0] != "ct" || words[2] != "saddr" && words[2] != "daddr" || fam != nf.FamilyIP && fam != nf.FamilyIP6 {
+		return words
+	}
+	return []string{words[0], words[1], fam.String(), words[2]}
 }
 
 // typed makes a key of the spec; the family is part of the key only where the

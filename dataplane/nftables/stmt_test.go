@@ -185,6 +185,16 @@ func TestParse_KeepsWhatItCannotRead(t *testing.T) {
 	}
 }
 
+// Listings of rules of iptables-nft ask for a connection's address without its family.
+func TestParse_CtAddressWithoutFamily(t *testing.T) {
+	for fam, addr := range map[nf.Family]string{nf.FamilyIP: "10.96.0.1", nf.FamilyIP6: "fd00::1"} {
+		got := parseBody(t, fam, "ct original daddr "+addr)
+		if d := cmp.Diff(parseBody(t, fam, "ct original "+fam.String()+" daddr "+addr), got, sameAddr); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
 // What is not modelled ends where a match begins that is: a packet that this one
 // does not take is decided.
 func TestParse_ReadsBehindWhatIsNotModelled(t *testing.T) {

@@ -118,6 +118,7 @@ func headerKey(field nf.KeyField) loader {
 			return num(uint64(nf.FamilyIP6)), Yes
 		case nf.KeyIPLength, nf.KeyLength:
 			n, ok := ipLength(p)
+			w.takeLength(n)
 			return num(n), known(ok)
 		case nf.KeyFragOff:
 			return fragOff(w)

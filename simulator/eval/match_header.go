@@ -219,6 +219,7 @@ func matchLength(m nf.MatchLength) func(*scratch) Truth {
 		if !ok {
 			return Unknown3
 		}
+		w.takeLength(n)
 		return truth((n >= uint64(m.Lo) && n <= uint64(m.Hi)) != m.Invert)
 	}
 }

@@ -96,6 +96,13 @@ func (w *scratch) take(text string) {
 	}
 }
 
+// takeLength says how long the packet was taken to be: nobody says what data it has.
+func (w *scratch) takeLength(n uint64) {
+	if w.c.Rec.On() {
+		w.taken = fmt.Sprintf("the packet's length, taken as %d bytes", n)
+	}
+}
+
 // takenLimit says how a limit was taken.
 func takenLimit(within bool, limit string) string {
 	if within {

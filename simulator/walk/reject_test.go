@@ -43,6 +43,16 @@ func TestConnect_RejectBehindDNAT(t *testing.T) {
 	want(t, connect(t, s, tcp(pod1, "10.96.0.10", 80)), trace.Reject)
 }
 
+// Of a reply that is rejected the server hears; the client hears nothing.
+func TestConnect_RejectOfTheReply(t *testing.T) {
+	s := rules(t, state(), "*filter\n:FORWARD ACCEPT\n-A FORWARD -i cali0 -p tcp -j REJECT --reject-with tcp-reset\nCOMMIT\n")
+	c := connect(t, s, tcp(pod1, "10.65.0.2", 80))
+	want(t, c, trace.Deny)
+	if last := c.Packets[len(c.Packets)-1]; last.Direction != trace.Reply || last.Verdict != trace.Reject {
+		t.Errorf("last packet %s %s, want a rejected reply", last.Direction, last.Verdict)
+	}
+}
+
 func TestConnect_RejectOfTheHostsOwnPacket(t *testing.T) {
 	s := rules(t, state(), "*filter\n:OUTPUT ACCEPT\n-A OUTPUT -p udp -m udp --dport 53 -j REJECT --reject-with icmp-port-unreachable\nCOMMIT\n")
 	want(t, connect(t, s, udp(process, "8.8.8.8", 53)), trace.Reject)

@@ -141,12 +141,16 @@ func (d *dialog) takeNotes(steps []trace.Step) {
 }
 
 // judge sets the verdict of the packet, and of the connection: the first packet
-// that does not arrive decides; the first one that does names the reason.
+// that does not arrive decides; the first one that does names the reason. Of a
+// reply that is rejected the server hears; its client waits in vain.
 func (d *dialog) judge(j *Journey, tp *trace.Packet) {
 	tp.Verdict = j.Verdict
 	tp.Reason = d.w.reason(j)
 	if d.alive() && (j.Verdict != trace.Allow || d.out.Reason.Node == "") {
 		d.out.Verdict, d.out.Reason = j.Verdict, tp.Reason
+		if tp.Direction == trace.Reply && j.Verdict == trace.Reject {
+			d.out.Verdict = trace.Deny
+		}
 	}
 }
 
