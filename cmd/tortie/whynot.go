@@ -19,10 +19,14 @@ func explainPolicies(c *trace.Connection, l *loaded, dumped map[host.Name]bool) 
 	x := &trace.Explanation{Sides: []trace.Side{}, Considered: []trace.Considered{}}
 	for i := range c.Packets {
 		p := &c.Packets[i]
-		for _, v := range visits(p.Steps) {
+		seen := visits(p.Steps)
+		for _, v := range seen {
 			if !dumped[v.node] {
 				w.explainVisit(x, p, &v)
 			}
+		}
+		if i == 0 && len(p.Steps) > 0 && !dumped[host.Name(p.Steps[0].Node)] {
+			w.explainOwnPod(x, p, seen)
 		}
 	}
 	c.Explanation = x

@@ -5,6 +5,7 @@ package trace
 type Explanation struct {
 	// Sides are the endpoints that the packets passed and that policies or
 	// profiles decided about, in order; the last one of a denied packet denied it.
+	// One without a policy is a pod whose own node sent the packet: none is asked.
 	Sides []Side `json:"sides"`
 	// Considered are the policies that were asked on the deciding side, in order,
 	// with what each did.

@@ -91,6 +91,7 @@ type flight struct {
 	fragID   uint32
 	summed   bool  // connection tracking computed its checksum
 	tos      uint8 // as it was then
+	early    bool  // end.Accepted is of a chain before filtering has its place
 	end      Outcome
 }
 
@@ -111,7 +112,7 @@ func (w *Walker) take(p *packet.Packet, depth int) *flight {
 		f.p.Inner = &inner
 	}
 	f.in, f.dst, f.hasDst, f.bound, f.depth, f.end = "", route.Result{}, false, "", depth, Outcome{}
-	f.silent, f.answered, f.cuts, f.doubt, f.summed = false, false, f.cuts[:0], "", false
+	f.silent, f.answered, f.cuts, f.doubt, f.summed, f.early = false, false, f.cuts[:0], "", false, false
 	c := &f.ctx
 	c.FrameDst = unset
 	c.Packet, c.In, c.Out, c.Ct, c.LastMark = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, eval.RuleRef{}

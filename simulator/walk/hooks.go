@@ -91,7 +91,7 @@ func (n *node) chain(h nf.Hook, s *step, f *flight) bool {
 		return false
 	}
 	if s.priority > nf.PriMangle && h != nf.PreRouting && h != nf.PostRouting {
-		f.accepted(res.Rule)
+		f.accepted(res.Rule, s.priority)
 	}
 	if s.reroute && routingKey(&f.p) != before {
 		return n.reroute(h, f)
@@ -99,11 +99,13 @@ func (n *node) chain(h nf.Hook, s *step, f *flight) bool {
 	return true
 }
 
-// accepted remembers what let the packet pass a filter chain; a policy counts
-// only as long as no rule did it.
-func (f *flight) accepted(r eval.RuleRef) {
-	if r.Rule != 0 || f.end.Accepted.IsZero() {
+// accepted remembers what let the packet pass a filter chain. A policy counts only
+// as long as no rule did it, and that of a chain before filtering has its place only
+// until there is one.
+func (f *flight) accepted(r eval.RuleRef, priority int32) {
+	if r.Rule != 0 || f.end.Accepted.IsZero() || f.end.Accepted.Rule == 0 && f.early && priority <= nf.PriFilter {
 		f.end.Accepted, f.end.Marked = r, f.ctx.LastMark
+		f.early = priority < nf.PriFilter
 	}
 }
 
