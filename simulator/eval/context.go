@@ -28,7 +28,7 @@ type Iface struct {
 
 // Context is everything besides the rules that a chain's outcome depends on.
 // Packet and State must be set, the rest may be zero. Run changes Packet.Mark,
-// Packet.TOS, Ct (NOTRACK), the connection's mark, State and LastMark.
+// Packet.TOS, Ct (NOTRACK), the connection's mark, State and Marks.
 type Context struct {
 	Packet *packet.Packet
 	Hook   nf.Hook
@@ -58,12 +58,19 @@ type Context struct {
 	State *State
 	// Rec records the rules; nil records nothing.
 	Rec *trace.Recorder
-	// LastMark is the last rule that changed the packet's mark; callers clear it
-	// for a new packet. With marks as Felix uses them it is the rule of the policy
-	// behind an accept.
-	LastMark RuleRef
+	// Marks are the rules that set bits of the packet's mark, in their order; callers
+	// clear it for a new packet.
+	Marks []MarkChange
 
 	scratch scratch
+}
+
+// MarkChange says which bits of the packet's mark a rule turned from 0 to 1, and in
+// which hook.
+type MarkChange struct {
+	Rule RuleRef
+	Hook nf.Hook
+	Bits uint32
 }
 
 // ChoiceKind is what a Choice is about.

@@ -187,7 +187,9 @@ var targetRows = []targetRow{
 	{"vmap without entry goes on to the next rule", []nf.Stmt{nf.VMap{Key: key(nf.KeyTCPDPort), Elements: []nf.Element{{Key: []nf.Datum{nf.NumDatum(81)},
 		Verdict: &nf.Verdict{Kind: nf.VerdictAccept}}}}, nf.Accept{}}, no, nil},
 	{"reject", []nf.Stmt{nf.Reject{With: nf.RejectTCPReset}}, eval.Reject, func(_ *eval.Context, r eval.Result) bool { return r.Reject == nf.RejectTCPReset }},
-	{"toggle a mark", []nf.Stmt{nf.SetMark{Value: 0x4000}, nf.Accept{}}, yes, func(c *eval.Context, _ eval.Result) bool { return c.Packet.Mark == 0x4010 && c.LastMark.Rule == 1 }},
+	{"toggle a mark", []nf.Stmt{nf.SetMark{Value: 0x4000}, nf.Accept{}}, yes, func(c *eval.Context, _ eval.Result) bool {
+		return c.Packet.Mark == 0x4010 && len(c.Marks) == 1 && c.Marks[0].Rule.Rule == 1 && c.Marks[0].Bits == 0x4000
+	}},
 	{"save a mark", []nf.Stmt{nf.SetCtMark{Op: "save", NfMask: 0xf0, CtMask: 0xf0}, nf.Accept{}}, yes, func(c *eval.Context, _ eval.Result) bool { return c.Ct.Conn.Mark == 0x15 }},
 	{"restore a mark", []nf.Stmt{nf.SetCtMark{Op: "restore", NfMask: 0xf, CtMask: 0xf}, nf.Accept{}}, yes, func(c *eval.Context, _ eval.Result) bool { return c.Packet.Mark == 0x15 }},
 	{"notrack too late", []nf.Stmt{nf.NoTrack{}, nf.Accept{}}, yes, func(c *eval.Context, _ eval.Result) bool { return c.Ct.Conn != nil }},

@@ -28,10 +28,10 @@ func setMark(s nf.SetMark) step {
 }
 
 func (w *scratch) setMark(m uint32) {
-	if m != w.p.Mark {
-		w.p.Mark = m
-		w.c.LastMark = w.ref
+	if bits := m &^ w.p.Mark; bits != 0 {
+		w.c.Marks = append(w.c.Marks, MarkChange{w.ref, w.c.Hook, bits})
 	}
+	w.p.Mark = m
 }
 
 // setCtMark is connmark_tg and nft's ct mark set. Without a connection it does

@@ -55,8 +55,8 @@ type Outcome struct {
 	// Rule is the rule or policy that ended it; zero when none did.
 	Rule eval.RuleRef
 	// Accepted is the rule or policy that let the packet pass the last filter
-	// chain of INPUT, FORWARD or OUTPUT, and Marked the last rule that had
-	// changed its mark by then: the policy behind an accept by mark.
+	// chain of INPUT, FORWARD or OUTPUT, and Marked the rule whose mark it was let
+	// pass by, if it was: the policy behind an accept.
 	Accepted, Marked eval.RuleRef
 	// Packet is the packet as it was delivered, sent or dropped.
 	Packet packet.Packet
@@ -115,7 +115,7 @@ func (w *Walker) take(p *packet.Packet, depth int) *flight {
 	f.silent, f.answered, f.cuts, f.doubt, f.summed, f.early = false, false, f.cuts[:0], "", false, false
 	c := &f.ctx
 	c.FrameDst = unset
-	c.Packet, c.In, c.Out, c.Ct, c.LastMark = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, eval.RuleRef{}
+	c.Packet, c.In, c.Out, c.Ct, c.Marks = &f.p, eval.Iface{}, eval.Iface{}, conntrack.Ref{}, c.Marks[:0]
 	c.IPVS, c.Bridged = nil, false
 	c.Hook, c.Now, c.Choose, c.Explore, c.Rec = 0, w.now, nil, w.opts.Explore, w.rec
 	return f

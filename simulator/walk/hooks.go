@@ -1,6 +1,8 @@
 package walk
 
 import (
+	"slices"
+
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 	"tortie/simulator/conntrack"
@@ -91,7 +93,7 @@ func (n *node) chain(h nf.Hook, s *step, f *flight) bool {
 		return false
 	}
 	if s.priority > nf.PriMangle && h != nf.PreRouting && h != nf.PostRouting {
-		f.accepted(res.Rule, s.priority)
+		n.accepted(f, res.Rule, s.priority)
 	}
 	if s.reroute && routingKey(&f.p) != before {
 		return n.reroute(h, f)
@@ -102,11 +104,55 @@ func (n *node) chain(h nf.Hook, s *step, f *flight) bool {
 // accepted remembers what let the packet pass a filter chain. A policy counts only
 // as long as no rule did it, and that of a chain before filtering has its place only
 // until there is one.
-func (f *flight) accepted(r eval.RuleRef, priority int32) {
-	if r.Rule != 0 || f.end.Accepted.IsZero() || f.end.Accepted.Rule == 0 && f.early && priority <= nf.PriFilter {
-		f.end.Accepted, f.end.Marked = r, f.ctx.LastMark
-		f.early = priority < nf.PriFilter
+func (n *node) accepted(f *flight, r eval.RuleRef, priority int32) {
+	if r.Rule == 0 && !f.end.Accepted.IsZero() && !(f.end.Accepted.Rule == 0 && f.early && priority <= nf.PriFilter) {
+		return
 	}
+	_, _, rule := n.eng.Place(r)
+	f.end.Accepted, f.end.Marked = r, f.marker(markAsked(rule))
+	f.early = priority < nf.PriFilter
+}
+
+// marker is the rule whose mark an accept by mark goes back to; zero is none. Of
+// the marks that the packet still has, those set in this hook count first, and of
+// those the ones that were asked for: kube-proxy accepts packets by a mark of its
+// own from an earlier hook, behind the policy that let them pass in this one.
+func (f *flight) marker(asked uint32) eval.RuleRef {
+	if asked == 0 {
+		return eval.RuleRef{}
+	}
+	still := f.p.Mark
+	for _, want := range []struct {
+		bits uint32
+		here bool
+	}{{asked & still, true}, {still, true}, {asked & still, false}} {
+		for _, m := range slices.Backward(f.ctx.Marks) {
+			if m.Bits&want.bits != 0 && (m.Hook == f.ctx.Hook || !want.here) {
+				return m.Rule
+			}
+		}
+	}
+	return eval.RuleRef{}
+}
+
+// markAsked are the bits of the packet's mark that a rule wants set.
+func markAsked(rule *nf.Rule) (bits uint32) {
+	if rule == nil {
+		return 0
+	}
+	for _, s := range rule.Body {
+		switch m := s.(type) {
+		case nf.MatchMark:
+			if !m.Invert {
+				bits |= m.Value
+			}
+		case nf.MatchCompare:
+			if len(m.Key) == 1 && m.Key[0].Field == nf.KeyMark && m.Op == nf.OpEqual && len(m.Values) == 1 {
+				bits |= uint32(m.Values[0][0].Num)
+			}
+		}
+	}
+	return bits
 }
 
 // verdict ends the flight if the chain did; true goes on.

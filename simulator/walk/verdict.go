@@ -3,7 +3,6 @@ package walk
 import (
 	"strings"
 
-	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 	"tortie/simulator/conntrack"
 	"tortie/simulator/eval"
@@ -29,7 +28,7 @@ func (w *Walker) reason(j *Journey) trace.Reason {
 			leg := &j.Legs[i]
 			if m := w.byName[leg.Node]; m != nil && !leg.Accepted.IsZero() {
 				r.Node = string(leg.Node)
-				return m.ruleReason(r, m.behind(leg))
+				return m.ruleReason(r, leg.behind())
 			}
 		}
 		r.Text = "no rule forbids it"
@@ -40,18 +39,9 @@ func (w *Walker) reason(j *Journey) trace.Reason {
 }
 
 // behind is the rule that let the packet pass.
-func (n *node) behind(o *Outcome) eval.RuleRef {
-	_, _, rule := n.eng.Place(o.Accepted)
-	if rule == nil || o.Marked.IsZero() {
-		return o.Accepted
-	}
-	for _, s := range rule.Body {
-		if m, ok := s.(nf.MatchMark); ok && !m.Invert && m.Value != 0 {
-			return o.Marked
-		}
-		if m, ok := s.(nf.MatchCompare); ok && len(m.Key) == 1 && m.Key[0].Field == nf.KeyMark {
-			return o.Marked
-		}
+func (o *Outcome) behind() eval.RuleRef {
+	if !o.Marked.IsZero() {
+		return o.Marked
 	}
 	return o.Accepted
 }
