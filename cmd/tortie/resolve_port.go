@@ -9,8 +9,6 @@ import (
 	"tortie/compiler/cluster"
 	"tortie/compiler/yamlpos"
 	"tortie/dataplane/packet"
-	"tortie/simulator/chance"
-	"tortie/simulator/trace"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -131,20 +129,6 @@ func (r *resolver) servicePort(e *end) error {
 		return fmt.Errorf("%s; the service has %s", e.noPort(), strings.Join(all, ", "))
 	}
 	return fmt.Errorf("service %s has no port %d/%s%s", e.name, e.port, e.proto, has)
-}
-
-// notLed says of an address that is a service's cluster IP, and that no rule leads
-// anywhere, that nobody else has it; empty for others.
-func (r *resolver) notLed(e end, c *trace.Connection) string {
-	if e.kind != endAddr || c.Verdict != trace.Allow || chance.Backend(c) != "" || r.loaded.snapshot == nil {
-		return ""
-	}
-	for _, o := range r.loaded.snapshot.Services {
-		if svc := o.Object; svc.Spec.ClusterIP == e.addr.String() || slices.Contains(svc.Spec.ClusterIPs, e.addr.String()) {
-			return fmt.Sprintf("%s is the cluster IP of service %s/%s, and no rule leads this packet to a pod: rules let it pass, but outside of the cluster nobody has that address", e.addr, svc.Namespace, svc.Name)
-		}
-	}
-	return ""
 }
 
 // protoOf is the protocol of a Kubernetes port; TCP when it is not said.

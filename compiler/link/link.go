@@ -140,6 +140,7 @@ func (l *Linker) Fleet(nodes []host.Name) (*host.Fleet, diag.List, error) {
 	}
 	f.Segments = []host.Segment{underlay}
 	f.Endpoints = l.Endpoints(names)
+	f.Virtual = l.virtual()
 	all.Sort()
 	return f, once(all), nil
 }

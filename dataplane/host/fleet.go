@@ -11,6 +11,9 @@ type Fleet struct {
 	// Endpoints are what sits behind links and is not simulated as a host: pods
 	// behind cali* interfaces.
 	Endpoints []Endpoint
+	// Virtual are addresses that no link has and that rules are to translate: those
+	// of services.
+	Virtual []Virtual `json:",omitempty"`
 	// Origins is what nf.Rule.Origin counts in; entry 0 is "none".
 	Origins []Origin
 	// Notes are what the producer assumed and says once ("addresses made up").
@@ -41,6 +44,15 @@ type Endpoint struct {
 	HostNetwork bool `json:",omitempty"`
 	// Listens are the ports known to be open; nil when nothing is known.
 	Listens []string `json:",omitempty"`
+}
+
+// Virtual are addresses for rules to translate.
+type Virtual struct {
+	Prefix netip.Prefix
+	// Name says for people what they are.
+	Name string
+	// Outside says that somebody out there may have them as well: a load balancer.
+	Outside bool `json:",omitempty"`
 }
 
 // Origin says what a rule was made from.

@@ -33,6 +33,8 @@ type Lab struct {
 type Outside struct {
 	Addr netip.Addr
 	At   host.Port
+	// Nobody says that nobody has it there: packets to it get no answer.
+	Nobody bool
 }
 
 // Build makes the namespaces and programs them. Close gives them up.

@@ -24,6 +24,9 @@ func (l *Lab) outside(o Outside) error {
 		}
 		l.behind[o.At] = ns
 	}
+	if o.Nobody {
+		return nil
+	}
 	return ip(ns, addrAdd(o.Addr))
 }
 
@@ -62,7 +65,7 @@ func (l *Lab) Reach(t Try) error {
 // owned says whether a node, a pod or somebody outside has an address.
 func (l *Lab) owned(a netip.Addr) bool {
 	return l.ownedByNode(a) ||
-		slices.ContainsFunc(l.beyond, func(o Outside) bool { return o.Addr == a }) ||
+		slices.ContainsFunc(l.beyond, func(o Outside) bool { return o.Addr == a && !o.Nobody }) ||
 		slices.ContainsFunc(l.fleet.Endpoints, func(e host.Endpoint) bool { return slices.Contains(e.Addrs, a) })
 }
 
@@ -86,7 +89,7 @@ func (l *Lab) routesOutside(outside []Outside) error {
 				}
 			}
 			for _, o := range outside {
-				if o.At.Host == port.Host && l.behind[o.At] != ns && o.Addr.Is4() == own.Is4() {
+				if !o.Nobody && o.At.Host == port.Host && l.behind[o.At] != ns && o.Addr.Is4() == own.Is4() {
 					routes = append(routes, fmt.Sprintf("route replace %s via %s", o.Addr, own))
 				}
 			}

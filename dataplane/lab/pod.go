@@ -80,7 +80,7 @@ func (l *Lab) neighbours(outside []Outside) error {
 			}
 		}
 		for _, o := range outside {
-			if l.behind[o.At] == ns && o.Addr.Is6() {
+			if l.behind[o.At] == ns && (o.Addr.Is6() || o.Nobody) {
 				if err := l.neighbour(l.hosts[port.Host], string(port.Link), o.Addr, l.macs[port]); err != nil {
 					return err
 				}

@@ -118,13 +118,19 @@ func (w *Walker) crossInParts(j *Journey, o *Outcome, to host.Port) bool {
 	return true
 }
 
-// astray judges a packet that left the fleet although its destination is in it:
-// nobody answers for the destination itself as a next hop, and what a router
+// astray judges a packet that left the fleet although its destination is in it, or
+// is there for rules to translate: nobody answers for the destination itself as a next hop, and what a router
 // outside does with it is not known.
 func (w *Walker) astray(j *Journey, o *Outcome) {
 	dst := o.Packet.Dst
 	e := w.ends[dst]
-	if e == nil || e.HostNetwork {
+	if e == nil {
+		if v := w.virtual.find(dst); v != nil {
+			untranslated(j, o, v)
+		}
+		return
+	}
+	if e.HostNetwork {
 		return
 	}
 	if o.NextHop == dst || !o.NextHop.IsValid() {

@@ -40,6 +40,7 @@ type Walker struct {
 	free   []*flight
 	// ends are the addresses of the fleet's endpoints.
 	ends       map[netip.Addr]*host.Endpoint
+	virtual    virtual
 	assumption assumption
 	// notes are what was assumed, each once.
 	notes []string
@@ -116,6 +117,7 @@ func (w *Walker) Replace(f *host.Fleet) {
 // compile takes the fleet over, with hosts that remember nothing.
 func (w *Walker) compile(f *host.Fleet) {
 	w.fleet, w.nodes, w.byName, w.ends = f, nil, map[host.Name]*node{}, map[netip.Addr]*host.Endpoint{}
+	w.virtual = newVirtual(f)
 	for i := range f.Hosts {
 		n := newNode(w, &f.Hosts[i])
 		w.nodes = append(w.nodes, n)

@@ -1,0 +1,60 @@
+package link
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"tortie/compiler/kubeproxy"
+	"tortie/dataplane/host"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// virtual are the addresses of services. Those of load balancers, and external
+// ones, are also somebody's outside; what is left of the services' ranges is
+// nobody's.
+func (l *Linker) virtual() []host.Virtual {
+	var out []host.Virtual
+	for _, o := range l.snapshot.Services {
+		svc := o.Object
+		if svc.Spec.Type == corev1.ServiceTypeExternalName {
+			continue
+		}
+		add := func(text, what string, outside bool) {
+			if a, ok := kubeproxy.ParseAddr(text); ok {
+				name := fmt.Sprintf("%s of Service %s/%s (%s)", what, svc.Namespace, svc.Name, portsText(svc))
+				out = append(out, host.Virtual{Prefix: netip.PrefixFrom(a, a.BitLen()), Name: name, Outside: outside})
+			}
+		}
+		for _, a := range append([]string{svc.Spec.ClusterIP}, svc.Spec.ClusterIPs...) {
+			add(a, "the cluster IP", false)
+		}
+		for _, a := range svc.Spec.ExternalIPs {
+			add(a, "an external IP", true)
+		}
+		for _, i := range svc.Status.LoadBalancer.Ingress {
+			add(i.IP, "the load balancer's address", true)
+		}
+	}
+	for _, p := range l.serviceCIDRs() {
+		out = append(out, host.Virtual{Prefix: p, Name: "an address that no service has, of the services' range " + p.String()})
+	}
+	return out
+}
+
+// portsText lists the ports of a service.
+func portsText(svc *corev1.Service) string {
+	if len(svc.Spec.Ports) == 0 {
+		return "no ports"
+	}
+	words := make([]string, len(svc.Spec.Ports))
+	for i, p := range svc.Spec.Ports {
+		proto := p.Protocol
+		if proto == "" {
+			proto = corev1.ProtocolTCP
+		}
+		words[i] = fmt.Sprintf("%s/%d", strings.ToLower(string(proto)), p.Port)
+	}
+	return strings.Join(words, ", ")
+}

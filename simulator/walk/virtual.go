@@ -1,0 +1,58 @@
+package walk
+
+import (
+	"net/netip"
+
+	"tortie/dataplane/host"
+	"tortie/simulator/trace"
+)
+
+// virtual finds the fleet's virtual addresses: single ones by a map, because a
+// cluster has thousands of services.
+type virtual struct {
+	single map[netip.Addr]*host.Virtual
+	ranges []*host.Virtual
+}
+
+func newVirtual(f *host.Fleet) virtual {
+	v := virtual{single: map[netip.Addr]*host.Virtual{}}
+	for i := range f.Virtual {
+		one := &f.Virtual[i]
+		if !one.Prefix.IsSingleIP() {
+			v.ranges = append(v.ranges, one)
+		} else if v.single[one.Prefix.Addr()] == nil {
+			v.single[one.Prefix.Addr()] = one
+		}
+	}
+	return v
+}
+
+// find returns what an address is; nil is not virtual.
+func (v *virtual) find(a netip.Addr) *host.Virtual {
+	if one := v.single[a]; one != nil {
+		return one
+	}
+	for _, one := range v.ranges {
+		if one.Prefix.Contains(a) {
+			return one
+		}
+	}
+	return nil
+}
+
+// Nobody reports whether no host has an address and nobody outside either, because
+// it is there for rules to translate.
+func (w *Walker) Nobody(a netip.Addr) bool {
+	v := w.virtual.find(a)
+	return v != nil && !v.Outside
+}
+
+// untranslated judges a packet that left the fleet for a virtual address.
+func untranslated(j *Journey, o *Outcome, v *host.Virtual) {
+	j.Verdict, j.Why = trace.Deny, "no rule translates "+trace.End(&o.Packet, false)+", "+v.Name+": it leaves by "+string(o.Out)
+	if v.Outside {
+		j.Verdict, j.Why = trace.Unknown, j.Why+", and whoever has that address out there decides"
+		return
+	}
+	j.Why += ", where nobody has that address, and nobody answers"
+}
