@@ -72,7 +72,7 @@ func (r *replayFlags) run(cmd *cobra.Command, args []string) error {
 	docs, findings := readScenarios(args[0], data)
 	var results []*scenario.Result
 	for _, d := range docs {
-		p := &production{flags: r, scenarioFile: d, cmd: cmd, dir: filepath.Dir(args[0]), loaded: l, said: map[string]bool{}}
+		p := &production{flags: r, scenarioFile: d, cmd: cmd, dir: filepath.Dir(args[0]), text: data, loaded: l, said: map[string]bool{}}
 		result, more, err := p.play(findings.HasErrors())
 		if err != nil {
 			return err
@@ -170,6 +170,7 @@ type production struct {
 	flags  *replayFlags
 	cmd    *cobra.Command
 	dir    string // of the scenario
+	text   []byte // of its file
 	loaded *loaded
 	store  store.Store
 	in     inputFlags
@@ -216,7 +217,7 @@ func (p *production) begin() diag.List {
 		p.in.felixEnv = append(p.in.felixEnv, k+"="+spec.FelixEnv[k])
 	}
 	for _, node := range slices.Sorted(maps.Keys(spec.NodeRules)) {
-		p.in.nodeRules = append(p.in.nodeRules, node+"="+filepath.Join(p.dir, spec.NodeRules[node]))
+		p.in.nodeRules = append(p.in.nodeRules, node+"="+p.path(spec.NodeRules[node]))
 	}
 	var findings diag.List
 	for i, name := range spec.Files {
@@ -228,8 +229,16 @@ func (p *production) begin() diag.List {
 	return findings
 }
 
+// path is where a file is that the scenario names.
+func (p *production) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(p.dir, name)
+}
+
 func (p *production) apply(name string) error {
-	files, err := readInput(filepath.Join(p.dir, name), nil)
+	files, err := readInput(p.path(name), nil)
 	if err != nil {
 		return err
 	}
@@ -281,20 +290,21 @@ func (p *production) forgetSaid() {
 // change applies and deletes what a step says.
 func (p *production) change(step int) (*host.Fleet, error) {
 	d := &p.doc.Spec.Steps[step]
-	for _, name := range d.Apply {
+	wrong := func(err error, part ...any) error { return &scenario.PartError{Part: part, Err: err} }
+	for i, name := range d.Apply {
 		if err := p.apply(name); err != nil {
-			return nil, err
+			return nil, wrong(err, "apply", i)
 		}
 	}
 	list := p.node.Lookup("spec", "steps", step, "objects")
 	for i := range d.Objects {
-		if err := p.store.AddNode(list.Item(i)); err != nil {
-			return nil, err
+		if err := p.store.AddNode(list.Item(i), p.text); err != nil {
+			return nil, wrong(err, "objects", i)
 		}
 	}
-	for _, ref := range d.Delete {
+	for i, ref := range d.Delete {
 		if err := p.store.Delete(store.Ref(ref)); err != nil {
-			return nil, err
+			return nil, wrong(err, "delete", i)
 		}
 	}
 	f, err := p.fleet()

@@ -123,8 +123,10 @@ func TestReplay_WrongScripts(t *testing.T) {
 		"bad verdict":     {"  - open: {from: shop/web, to: 'shop/db:1'}\n    expect: {verdict: maybe}\n", `verdict "maybe"`},
 		"no such pod":     {"  - open: {from: shop/wbe, to: 'shop/db:1'}\n", `no pod "shop/wbe"`},
 		"no such object":  {"  - delete: [{kind: NetworkPolicy, name: x}]\n", "no NetworkPolicy x in the input"},
-		"no such file":    {"  - apply: [x.yaml]\n", "x.yaml"},
-		"bad object":      {"  - objects: [{apiVersion: projectcalico.org/v3, kind: NetworkPolicy, metadata: {name: x, namespace: shop}, spec: {selector: 'a ='}}]\n", "a ="},
+		"no such file":    {"  - apply: [x.yaml]\n", ":7:13: error: stat"},
+		"no connections":  {"  - open: {from: shop/web, to: 'shop/db:1', count: 0}\n", ":7:45: error: count 0 is not from 1 to 64512"},
+		"no such ports":   {"  - open: {from: shop/web, to: 'shop/db:1', sourcePort: 65530, count: 7}\n", "take ports up to 65536"},
+		"bad object":      {"  - objects: [{apiVersion: projectcalico.org/v3, kind: NetworkPolicy, metadata: {name: x, namespace: shop}, spec: {selector: 'a ='}}]\n", ":7:129: error: spec.selector"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, errs, code := play(t, row.steps)
@@ -132,6 +134,18 @@ func TestReplay_WrongScripts(t *testing.T) {
 				t.Errorf("exit %d, want %d and %q in\n%s%s", code, exitUsage, row.want, errs, out)
 			}
 		})
+	}
+}
+
+// Files are relative to the scenario, unless their names say where they are.
+func TestReplay_AbsolutePaths(t *testing.T) {
+	lockdown, err := filepath.Abs("../../examples/established/lockdown.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := play(t, "  - apply: ["+lockdown+"]\n  - open: {from: shop/web, to: 'shop/db:5432'}\n    expect: {verdict: deny}\n")
+	if code != exitFine {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 }
 
@@ -154,8 +168,8 @@ func TestReplay_InlineObjectReplaces(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if s := got.Steps[2].Reason.Source; s == nil || s.Line != 10 {
-		t.Errorf("the rule's place is %+v, want line 10 of the scenario", s)
+	if s := got.Steps[2].Reason.Source; s == nil || s.Line != 13 {
+		t.Errorf("the rule's place is %+v, want line 13 of the scenario", s)
 	}
 }
 

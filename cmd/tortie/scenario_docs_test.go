@@ -66,7 +66,7 @@ func TestDocs_ScenarioSchema(t *testing.T) {
 	sameFields(t, "", schema, reflect.TypeFor[scenario.Document]())
 }
 
-var schemaTypes = map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "number", reflect.Slice: "array",
+var schemaTypes = map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Slice: "array",
 	reflect.Map: "object", reflect.Struct: "object"}
 
 func sameFields(t *testing.T, path string, schema map[string]any, typ reflect.Type) {

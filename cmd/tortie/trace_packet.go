@@ -12,8 +12,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// maxCount bounds the connections of one trace.
-const maxCount = 100_000
+// maxCount is how many connections one trace may open: as many as there are source
+// ports from 1024 on.
+const maxCount = 65536 - 1024
 
 // packetFlags say what is sent in place of one connection in full.
 type packetFlags struct {

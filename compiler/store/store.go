@@ -84,18 +84,29 @@ func objectsOf(d *yamlpos.Node, data []byte, from, to int) []object {
 	return out
 }
 
-// AddNode takes an object that stands within another document; its places are all
-// the line on which it begins.
-func (s *Store) AddNode(n *yamlpos.Node) error {
-	text, err := n.JSON()
-	if err != nil {
-		return err
-	}
-	data := append(bytes.Repeat([]byte("\n"), max(n.Span.Start.Line-1, 0)), text...)
+// AddNode takes an object that stands within another document, in the text that it
+// was read from. Its places are its own there; one with aliases, which mean nothing
+// without the rest of the text, has the line on which it begins for all.
+func (s *Store) AddNode(n *yamlpos.Node, text []byte) error {
 	ref := RefOf(n)
+	data := alone(text, n.Span.Start.Byte, endOfItem(text, n.Span.Start))
+	if docs, diags := yamlpos.Parse(n.Span.File, data); diags.HasErrors() || len(docs) != 1 || RefOf(docs[0]) != ref {
+		json, err := n.JSON()
+		if err != nil {
+			return err
+		}
+		data = append(bytes.Repeat([]byte("\n"), max(n.Span.Start.Line-1, 0)), json...)
+	}
 	s.Remove(ref)
 	s.files = append(s.files, file{name: n.Span.File, data: data, objects: []object{{ref: ref, to: len(data)}}})
 	return nil
+}
+
+// alone is a text of which all but one part is blanked out.
+func alone(text []byte, from, to int) []byte {
+	data := bytes.Clone(text[:to])
+	blankOut(data[:from], false)
+	return data
 }
 
 // Remove deletes the objects of that name; false when there is none.

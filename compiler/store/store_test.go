@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"tortie/compiler/cluster"
+	"tortie/compiler/yamlpos"
 )
 
 const twoNodes = `# nodes
@@ -94,5 +95,43 @@ func TestAdd_KeepsWhatCannotBeRead(t *testing.T) {
 	s.Add("bad.yaml", []byte("a: [\n"))
 	if _, findings := cluster.Read(s.Files(), cluster.Options{}); !findings.HasErrors() {
 		t.Error("no finding")
+	}
+}
+
+// An object within another document has its own places there. One with an alias
+// has the line on which it begins.
+func TestAddNode(t *testing.T) {
+	const text = `kind: Scenario
+---
+spec:
+- {kind: Node, apiVersion: v1, metadata: {name: a, labels: &l {x: "y"}}}
+- kind: Node
+  apiVersion: v1
+  metadata: {name: b}
+- kind: Node
+  apiVersion: v1
+  metadata: {labels: *l, name: c}
+`
+	docs, diags := yamlpos.Parse("scenario.yaml", []byte(text))
+	if diags.HasErrors() || len(docs) != 2 {
+		t.Fatal(diags)
+	}
+	var s Store
+	for i := range 3 {
+		if err := s.AddNode(docs[1].Lookup("spec", i), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snap, findings := cluster.Read(s.Files(), cluster.Options{})
+	if findings.HasErrors() {
+		t.Fatal(findings)
+	}
+	var got []string
+	for _, n := range snap.Nodes {
+		got = append(got, n.Object.Name+" "+n.Source.At("metadata", "name").String()+" "+n.Object.Labels["x"])
+	}
+	want := "a scenario.yaml:4:43 y, b scenario.yaml:7:14 , c scenario.yaml:8:"
+	if text := strings.Join(got, ", "); !strings.HasPrefix(text, want) || !strings.HasSuffix(text, " y") {
+		t.Errorf("got %s, want %s…", text, want)
 	}
 }

@@ -16,7 +16,7 @@ type Document struct {
 type Spec struct {
 	// Files are files and folders of objects, relative to the scenario.
 	Files        []string          `json:"files,omitempty"`
-	ConntrackMax int               `json:"conntrackMax,omitempty"`
+	ConntrackMax *int              `json:"conntrackMax,omitempty"`
 	Dataplane    string            `json:"dataplane,omitempty"`
 	KubeProxy    string            `json:"kubeProxy,omitempty"`
 	FelixEnv     map[string]string `json:"felixEnv,omitempty"`
@@ -52,12 +52,12 @@ type OpenDoc struct {
 	From       string `json:"from"`
 	To         string `json:"to"`
 	As         string `json:"as,omitempty"`
-	SourcePort int    `json:"sourcePort,omitempty"`
-	Count      int    `json:"count,omitempty"`
+	SourcePort *int   `json:"sourcePort,omitempty"`
+	Count      *int   `json:"count,omitempty"`
 	// Backend is the one backend of a service to choose, by address or pod.
 	Backend string `json:"backend,omitempty"`
 	// Family is 4 or 6, for ends that have both.
-	Family int  `json:"family,omitempty"`
+	Family *int `json:"family,omitempty"`
 	Close  bool `json:"close,omitempty"`
 	// Closed says that nobody listens at the far end.
 	Closed bool `json:"closed,omitempty"`

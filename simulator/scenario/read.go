@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -96,12 +97,22 @@ func meant(nearest func(string, []string) string, word string, words []string) s
 	return ""
 }
 
+// number is an optional number, within limits.
+func (r *reader) number(field string, n *int, otherwise, low, high int, path ...any) int {
+	if n == nil {
+		return otherwise
+	}
+	if *n >= low && *n <= high {
+		return *n
+	}
+	r.bad(fmt.Sprintf("%s %d is not from %d to %d", field, *n, low, high), "", join(path, field)...)
+	return otherwise
+}
+
 func (r *reader) head() {
 	d := &r.doc.Spec
-	r.script.Name, r.script.ConntrackMax = cmp.Or(r.doc.Metadata.Name, r.src.At().File), d.ConntrackMax
-	if d.ConntrackMax < 0 {
-		r.bad("conntrackMax is negative", "", "spec", "conntrackMax")
-	}
+	r.script.Name = cmp.Or(r.doc.Metadata.Name, r.src.At().File)
+	r.script.ConntrackMax = r.number("conntrackMax", d.ConntrackMax, 0, 1, math.MaxInt32, "spec")
 	if len(d.Files) == 0 {
 		r.bad("no objects", "name files of objects in spec.files", "spec")
 	}
@@ -190,8 +201,9 @@ func changeText(d *StepDoc) string {
 	return strings.Join(words, ", ")
 }
 
-// maxCount bounds the connections of one step.
-const maxCount = 100_000
+// maxCount is how many connections one step may open: as many as there are source
+// ports from 1024 on.
+const maxCount = 65536 - 1024
 
 func (r *reader) open(d *OpenDoc, s *Step, path []any) {
 	for field, name := range map[string]string{"from": d.From, "to": d.To} {
@@ -200,26 +212,29 @@ func (r *reader) open(d *OpenDoc, s *Step, path []any) {
 			r.bad(message, hint, join(path, field)...)
 		}
 	}
-	if d.SourcePort < 0 || d.SourcePort > 65535 {
-		r.bad(fmt.Sprintf("sourcePort %d is not from 1 to 65535", d.SourcePort), "", join(path, "sourcePort")...)
+	port := r.number("sourcePort", d.SourcePort, 0, 1, 65535, path...)
+	count := r.number("count", d.Count, 1, 1, maxCount, path...)
+	if last := port + count - 1; port > 0 && last > 65535 {
+		r.bad(fmt.Sprintf("%d connections from source port %d on take ports up to %d; the last port is 65535", count, port, last), "", join(path, "count")...)
 	}
-	if d.Count < 0 || d.Count > maxCount {
-		r.bad(fmt.Sprintf("count %d is not from 1 to %d", d.Count, maxCount), "", join(path, "count")...)
-	}
-	if d.Family != 0 && d.Family != 4 && d.Family != 6 {
-		r.bad(fmt.Sprintf("family %d is neither 4 nor 6", d.Family), "", join(path, "family")...)
+	family := 0
+	if d.Family != nil {
+		family = *d.Family
+		if family != 4 && family != 6 {
+			r.bad(fmt.Sprintf("family %d is neither 4 nor 6", family), "", join(path, "family")...)
+		}
 	}
 	if d.HalfOpen && (d.Close || d.Closed) {
 		r.bad("what is halfOpen neither closes nor is answered by a closed port", "leave close and closed out", join(path, "halfOpen")...)
 	}
-	s.Open = &Open{From: d.From, To: d.To, As: d.As, SrcPort: uint16(d.SourcePort), Count: max(d.Count, 1), Backend: d.Backend, Family: d.Family,
+	s.Open = &Open{From: d.From, To: d.To, As: d.As, SrcPort: uint16(port), Count: count, Backend: d.Backend, Family: family,
 		Close: d.Close, Closed: d.Closed, HalfOpen: d.HalfOpen}
 	s.Text = d.From + " → " + d.To
 	if d.Backend != "" {
 		s.Text += " by " + d.Backend
 	}
-	if d.Count > 1 {
-		s.Text = strconv.Itoa(d.Count) + " × " + s.Text
+	if count > 1 {
+		s.Text = strconv.Itoa(count) + " × " + s.Text
 	}
 	if d.As != "" {
 		r.names = append(r.names, d.As)

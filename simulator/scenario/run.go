@@ -21,7 +21,8 @@ type World struct {
 	// Fleet is the fleet that the scenario begins with.
 	Fleet *host.Fleet
 	// Change makes the fleet after a step that changes objects, by the step's index
-	// in the document; it is called once for each, in order.
+	// in the document; it is called once for each, in order. A PartError says which
+	// part of the step is wrong.
 	Change func(step int) (*host.Fleet, error)
 	// Request turns the ends of an Open into a request without source port. An
 	// EndError says which of them is wrong.
@@ -44,6 +45,15 @@ type EndError struct {
 }
 
 func (e *EndError) Error() string { return e.Err.Error() }
+
+// PartError is a mistake at a part of a step: the names of its fields and indices
+// of its lists.
+type PartError struct {
+	Part []any
+	Err  error
+}
+
+func (e *PartError) Error() string { return e.Err.Error() }
 
 // Player plays a scenario step by step.
 type Player struct {
@@ -116,10 +126,13 @@ func Run(s *Scenario, world World) (*Result, diag.List) {
 // fail reports a step that cannot be played; errSkip was reported before.
 func (r *run) fail(s *Step, err error) {
 	var end *EndError
+	var part *PartError
 	switch {
 	case errors.Is(err, errSkip):
 	case errors.As(err, &end):
 		r.bad(s, err.Error(), "open", end.Field)
+	case errors.As(err, &part):
+		r.bad(s, err.Error(), part.Part...)
 	default:
 		r.bad(s, err.Error())
 	}

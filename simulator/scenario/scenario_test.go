@@ -199,7 +199,7 @@ func TestRun_HalfOpen(t *testing.T) {
 // All mistakes are reported, with their places, and none that only follows from
 // another.
 func TestRead_ReportsEverything(t *testing.T) {
-	n := -1
+	n, zero, two, last := -1, 0, 2, 65535
 	d := document(
 		scenario.StepDoc{},
 		scenario.StepDoc{Idle: "soon"},
@@ -208,16 +208,20 @@ func TestRead_ReportsEverything(t *testing.T) {
 		scenario.StepDoc{Send: "web", Expect: &scenario.ExpectDoc{Verdict: "alow"}},
 		scenario.StepDoc{Idle: "1s", Forget: "node1"},
 		scenario.StepDoc{Idle: "1s", Expect: &scenario.ExpectDoc{Verdict: "deny"}},
-		open(scenario.OpenDoc{To: "x:1", Count: -1, Family: 5}, &scenario.ExpectDoc{Allowed: &n, By: &scenario.PolicyDoc{}}),
+		open(scenario.OpenDoc{To: "x:1", Count: &n, Family: &zero}, &scenario.ExpectDoc{Allowed: &n, By: &scenario.PolicyDoc{}}),
 		open(scenario.OpenDoc{To: "x:1"}, &scenario.ExpectDoc{Allowed: &n, By: &scenario.PolicyDoc{}, Arrives: &scenario.ArrivesDoc{From: "nowhere"},
 			Conntrack: []scenario.EntryDoc{{Node: "node1", State: "ESTABLISHD"}}}),
+		open(scenario.OpenDoc{To: "x:1", Count: &zero, SourcePort: &zero}, nil),
+		open(scenario.OpenDoc{To: "x:1", Count: &two, SourcePort: &last}, nil),
 	)
+	d.Spec.ConntrackMax = &zero
 	_, findings := scenario.Read(d, source, nil)
 	var got []string
 	for _, f := range findings {
 		got = append(got, f.Span.File+": "+f.Message)
 	}
 	want := []string{
+		"spec.conntrackMax: conntrackMax 0 is not from 1 to 2147483647",
 		"spec.steps.0: the step does nothing",
 		`spec.steps.1.idle: "soon" is no duration`,
 		`spec.steps.2.open.to: "a b" is no end`,
@@ -225,12 +229,15 @@ func TestRead_ReportsEverything(t *testing.T) {
 		`spec.steps.4.expect.verdict: verdict "alow" is none of allow, deny, reject, unknown`,
 		"spec.steps.5: a step does one thing",
 		"spec.steps.6.expect: the step sends no packet, so there is no verdict",
-		"spec.steps.7.open.count: count -1 is not from 1 to 100000",
-		"spec.steps.7.open.family: family 5 is neither 4 nor 6",
+		"spec.steps.7.open.count: count -1 is not from 1 to 64512",
+		"spec.steps.7.open.family: family 0 is neither 4 nor 6",
 		"spec.steps.8.expect.by: by names a policy, or says none: true",
 		"spec.steps.8.expect.allowed: -1 of 1 connections cannot be allowed",
 		`spec.steps.8.expect.arrives.from: "nowhere" is no address`,
 		"spec.steps.8.expect.conntrack.0.state: state \"ESTABLISHD\" is none of",
+		"spec.steps.9.open.sourcePort: sourcePort 0 is not from 1 to 65535",
+		"spec.steps.9.open.count: count 0 is not from 1 to 64512",
+		"spec.steps.10.open.count: 2 connections from source port 65535 on take ports up to 65536; the last port is 65535",
 	}
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || !strings.HasPrefix(got[i], want[i]) {
