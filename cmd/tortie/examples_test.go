@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -28,6 +29,51 @@ func atRoot(t *testing.T) {
 	}
 }
 
+// What else READMEs of examples claim, and no scenario says.
+func TestExamples_Claims(t *testing.T) {
+	for name, row := range map[string]struct {
+		command string
+		want    []string // regular expressions, in this order
+	}{
+		"captured-node: its policies let no other client in": {"trace --node-dump node1=examples/captured-node/node1 172.31.0.101 172.31.0.1:30080",
+			[]string{"^DENY ", "node1 PREROUTING mangle/cali-pi-gnp/prednat-deny rule"}},
+		"node-ports: IPVS, another way": {"trace -f examples/node-ports --kube-proxy ipvs 198.51.100.7 node:edge-1:30080/tcp",
+			[]string{"^ALLOW ", "PREROUTING  rule +mangle/cali-pi-gnp/allow-office rule 1", "for this host", "INPUT +nat +IPVS translated", "OUTPUT +rule +filter/cali-forward"}},
+		"node-ports: IPVS, the same verdicts": {"replay examples/node-ports/scenario.yaml --kube-proxy ipvs", []string{"expectations met, 0 not"}},
+		"shop: a policy for each protected party": {"compile -f examples/shop -f examples/online-shop/cluster",
+			[]string{"name: platform.shop-catalog\n", "name: platform.shop-db\n", "name: platform.shop-orders\n", "name: platform.shop-web\n"}},
+		"online-shop: what lets it out": {"trace -f examples/online-shop shop/web-0 shop/db-0:5432",
+			[]string{"^DENY ", "egress of shop/web-0 +allowed by NetworkPolicy shop/web ", "ingress of shop/db-0 +denied by GlobalNetworkPolicy security.databases"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, errs, code := tortie(t, strings.Fields(row.command)...)
+			if code != exitFine {
+				t.Fatalf("exit %d: %s", code, errs)
+			}
+			rest := out
+			for _, want := range row.want {
+				at := regexp.MustCompile(want).FindStringIndex(rest)
+				if at == nil {
+					t.Fatalf("no %q where it should be in\n%s", want, out)
+				}
+				rest = rest[at[1]:]
+			}
+			if n := strings.Count(out, "kind: NetworkPolicy\n"); strings.HasPrefix(row.command, "compile") && n != len(row.want) {
+				t.Errorf("%d policies, want %d", n, len(row.want))
+			}
+		})
+	}
+}
+
+// The README of the online shop counts its pods.
+func TestExamples_PodsOfTheOnlineShop(t *testing.T) {
+	atRoot(t)
+	text, err := os.ReadFile("examples/online-shop/cluster/cluster.yaml")
+	if n := strings.Count(string(text), "\nkind: Pod\n"); err != nil || n != 14 {
+		t.Errorf("%d pods (%v), want 14", n, err)
+	}
+}
+
 // The README of the online shop claims these.
 func TestExamples_OnlineShop(t *testing.T) {
 	rows := []struct {
@@ -41,6 +87,7 @@ func TestExamples_OnlineShop(t *testing.T) {
 		{"node:node1", "shop/web-0:8080", "allow", ""},
 		{"node:node1", "shop/db-0:5432", "deny", "default"},
 		{"node:node2", "shop/db-0:5432", "allow", ""},
+		{"node:node2", "shop/web-0:8080", "allow", "web"},
 	}
 	for _, r := range rows {
 		for _, dataplane := range []string{"iptables", "nftables"} {
