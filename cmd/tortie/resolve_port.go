@@ -9,6 +9,7 @@ import (
 	"tortie/compiler/cluster"
 	"tortie/compiler/yamlpos"
 	"tortie/dataplane/packet"
+	"tortie/simulator/trace"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -129,6 +130,33 @@ func (r *resolver) servicePort(e *end) error {
 		return fmt.Errorf("%s; the service has %s", e.noPort(), strings.Join(all, ", "))
 	}
 	return fmt.Errorf("service %s has no port %d/%s%s", e.name, e.port, e.proto, has)
+}
+
+// notLed says of a service's node port that no rule leads anywhere that nobody
+// listens to it but processes of the node; empty for others.
+func (r *resolver) notLed(e end, c *trace.Connection) string {
+	translated := func(s trace.Step) bool { return s.Kind == trace.KindNAT }
+	if c.Verdict != trace.Allow || r.loaded.snapshot == nil || slices.ContainsFunc(c.Packets[0].Steps, translated) {
+		return ""
+	}
+	name := e.name
+	if e.kind == endAddr {
+		at, ok := r.walker.FindEnd(e.addr)
+		if !ok || at.Link != "" {
+			return ""
+		}
+		name = string(at.Host)
+	} else if e.kind != endNode {
+		return ""
+	}
+	for _, o := range r.loaded.snapshot.Services {
+		for _, p := range o.Object.Spec.Ports {
+			if p.NodePort != 0 && p.NodePort == int32(e.port) && protoOf(p.Protocol) == e.proto {
+				return fmt.Sprintf("%d is the node port of Service %s/%s, but no rule leads this packet to a pod: it is for a process of %s itself, and without one that listens there it is refused", e.port, o.Object.Namespace, o.Object.Name, name)
+			}
+		}
+	}
+	return ""
 }
 
 // protoOf is the protocol of a Kubernetes port; TCP when it is not said.

@@ -152,6 +152,9 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	if !ok {
 		return c, usageError("--backend %s: no backend of %s has that address", t.backend, to.text)
 	}
+	if note := r.notLed(to, &c); note != "" {
+		c.Notes = append(c.Notes, note)
+	}
 	explain(&c, fleet)
 	explainPolicies(&c, l, t.in.dumpedNodes())
 	l.nameIntent(&c)

@@ -117,7 +117,11 @@ func (n *node) limited(f *flight, e icmpError) bool {
 // icmpAnswer sends an ICMP error about the packet to its source (icmp_send,
 // icmp6_send), unless it is one itself or not meant for one host.
 func (n *node) icmpAnswer(f *flight, e icmpError) {
-	if !mayAnswer(f, e) || n.limited(f, e) || n.toMany(f) && e.typ != 2 {
+	if !mayAnswer(f, e) || n.toMany(f) && e.typ != 2 {
+		return
+	}
+	if n.limited(f, e) {
+		n.w.assume(string(n.state.Name) + " holds back its ICMP error to " + f.p.Src.String() + ", to which it has just sent a redirect: the kernel limits both together")
 		return
 	}
 	quoted := f.p

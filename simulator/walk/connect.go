@@ -70,6 +70,7 @@ func (w *Walker) Connect(r Request) trace.Connection {
 		return d.out
 	}
 	d.exchange()
+	d.aboutVirtual()
 	if !r.Assume {
 		d.conntrack()
 	}

@@ -2,6 +2,7 @@ package walk
 
 import (
 	"net/netip"
+	"strings"
 
 	"tortie/dataplane/host"
 	"tortie/simulator/trace"
@@ -45,6 +46,15 @@ func (v *virtual) find(a netip.Addr) *host.Virtual {
 func (w *Walker) Nobody(a netip.Addr) bool {
 	v := w.virtual.find(a)
 	return v != nil && !v.Outside
+}
+
+// aboutVirtual says what the destination of a refused connection is, where the
+// rule that refused it does not: it may be one for all services.
+func (d *dialog) aboutVirtual() {
+	v, r := d.w.virtual.find(d.first.Dst), &d.out.Reason
+	if v != nil && !d.alive() && r.Origin == 0 && !strings.Contains(r.Text, v.Name) {
+		d.out.Notes = append(d.out.Notes, d.first.Dst.String()+" is "+v.Name)
+	}
 }
 
 // untranslated judges a packet that left the fleet for a virtual address.
