@@ -179,7 +179,16 @@ func (l *lifter) notModelled(m *cluster.Model) {
 	for _, src := range policySources(l.snap) {
 		if !known[fmt.Sprint(src.At("kind"))] {
 			l.result.Kept = append(l.result.Kept, src)
-			l.result.Report = append(l.result.Report, Line{Span: src.At("kind"), Policy: src.Kind, Outcome: Kept, Why: "nothing of it is enforced or staged to be"})
+			l.result.Report = append(l.result.Report, Line{Span: src.At("kind"), Policy: nameOf(src), Outcome: Kept, Why: "nothing of it is enforced or staged to be"})
 		}
 	}
+}
+
+// nameOf names the object that a source has.
+func nameOf(src cluster.Source) string {
+	meta := src.Node.Get("metadata")
+	if ns := meta.Str("namespace"); ns != "" {
+		return src.Kind + " " + ns + "/" + meta.Str("name")
+	}
+	return src.Kind + " " + meta.Str("name")
 }

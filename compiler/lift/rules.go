@@ -37,6 +37,10 @@ type statement struct {
 // raw. A policy of Kubernetes has no raw rules.
 func (l *lifter) readRules(p *policy) {
 	for dir, rules := range [2][]calico.Rule{p.value.Ingress, p.value.Egress} {
+		if slices.ContainsFunc(rules, func(r calico.Rule) bool { return r.Action == "" }) {
+			p.kept = "a rule of it has no action, which no cluster accepts"
+			return
+		}
 		list, why := l.split(p, dir, rules)
 		if len(list.raw) > 0 && strings.Contains(p.value.ID.Kind, "Kubernetes") {
 			p.kept = "a rule of it cannot be said: " + why
