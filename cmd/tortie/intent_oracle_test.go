@@ -155,13 +155,14 @@ func (g *intentGen) toService(t *intentTry, from *intent.End) {
 }
 
 // hostsOwn says that Felix takes what goes through a service for the host's own
-// packets, so that what the host may send judges them. In iptables mode kube-proxy
-// accepts what goes on from a node port before Felix marks it as forwarded; in
+// packets, so that what the host may send judges them. In iptables mode, where there
+// is policy for forwarded packets, kube-proxy accepts what goes on from a node port
+// before Felix marks it as forwarded; in
 // nftables mode OUTPUT sees what a host sends to its own pod still leave by eth0.
 func (g *intentGen) hostsOwn(a intent.Address, from *intent.End) bool {
 	pod := g.world.At(a.To)
 	if a.Node != "" {
-		return !g.nftables && pod.Node != a.Node
+		return !g.nftables && pod.Node != a.Node && strings.Contains(strings.Join(g.intents, ""), "forward:")
 	}
 	return g.nftables && from.Host && pod.Node == from.Node
 }

@@ -234,10 +234,9 @@ func (c *compiler) letsIn(s *intent.Statement, svc *corev1.Service, to *intent.A
 // sourceHidden: who comes in by a node port has, at pods of other nodes, the address
 // of the node that it came by, unless the service keeps to the pods of each node.
 func (c *compiler) sourceHidden(s *intent.Statement, svc *corev1.Service) {
-	outside := svc.Spec.Type == corev1.ServiceTypeNodePort || svc.Spec.Type == corev1.ServiceTypeLoadBalancer
 	nets := slices.ContainsFunc(s.From, func(a *intent.Atom) bool { return a.Kind == intent.Nets })
 	nodes := slices.ContainsFunc(s.From, func(a *intent.Atom) bool { return a.Kind == intent.Any || a.Kind == intent.Hosts })
-	if outside && nets && !nodes && c.effective[s] && svc.Spec.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal {
+	if nets && !nodes && c.effective[s] && c.facts.leadsOn(svc.Namespace+"/"+svc.Name) {
 		c.warn("intent/service-source", s.Rule.Span, "give the service externalTrafficPolicy: Local, or name the nodes in from too",
 			"whoever comes by a node port of service %s/%s has, at pods of other nodes, the address of the node that it came by", svc.Namespace, svc.Name)
 	}

@@ -43,6 +43,8 @@ type facts struct {
 	taken map[string]diag.Span
 	// members are the pods of the parties asked for so far.
 	members map[*intent.Atom][]*pod
+	// nftables says that the configuration puts Felix in nftables mode.
+	nftables bool
 	// failsafe are the ports of hosts that stay open: in, out.
 	failsafe [2][]v3.ProtoPort
 }
@@ -50,6 +52,7 @@ type facts struct {
 // hep is a host endpoint as the compiler needs it.
 type hep struct {
 	name, node string
+	iface      string
 	labels     selector.Map
 	expected   []string
 	ours       bool
@@ -166,6 +169,9 @@ func (f *facts) addFailsafe(s *cluster.Snapshot) {
 		if o.Object.Name != "default" {
 			continue
 		}
+		if m := o.Object.Spec.NFTablesMode; m != nil {
+			f.nftables = *m == v3.NFTablesModeEnabled
+		}
 		if l := o.Object.Spec.FailsafeInboundHostPorts; l != nil {
 			f.failsafe[0] = *l
 		}
@@ -195,7 +201,7 @@ func (f *facts) addNodes(m *cluster.Model) {
 		f.nodes = append(f.nodes, one)
 	}
 	for _, h := range m.HostEndpoints {
-		one := hep{name: h.Value.Name, node: h.Value.Node, labels: h.Value.Labels, ours: ours(h.Value.Labels), ports: h.Value.Ports,
+		one := hep{name: h.Value.Name, node: h.Value.Node, iface: h.Value.InterfaceName, labels: h.Value.Labels, ours: ours(h.Value.Labels), ports: h.Value.Ports,
 			open: slices.Contains(h.Value.Profiles, calico.DefaultAllowProfile)}
 		for _, a := range h.Value.ExpectedIPs {
 			one.expected = append(one.expected, a.String())

@@ -26,6 +26,10 @@ func (c *compiler) cluster() {
 		c.namedPorts(&c.program.Statements[i])
 		c.undeclaredPorts(&c.program.Statements[i])
 		c.serviceEnds(&c.program.Statements[i])
+		c.untracked(&c.program.Statements[i])
+	}
+	for i := range c.program.Guards {
+		c.nodePortsCut(&c.program.Guards[i])
 	}
 	for i := range c.program.Protects {
 		p := &c.program.Protects[i]

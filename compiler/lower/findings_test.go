@@ -64,6 +64,11 @@ kind: HostEndpoint
 metadata: {name: n2-eth0, labels: {role: core}}
 spec: {node: n2, interfaceName: eth0, expectedIPs: [192.0.2.2]}
 ---
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: n3-star, labels: {role: star}}
+spec: {node: n3, interfaceName: '*', expectedIPs: [192.0.2.3]}
+---
 apiVersion: v1
 kind: Service
 metadata: {name: api, namespace: shop}
@@ -152,6 +157,12 @@ func TestCompile_FindingsFromTheCluster(t *testing.T) {
 			"10:11 intent/no-subject: service shop/old selects no pods, so nobody knows at which pods this holds"},
 		"a service that leads to hosts": {[]string{"  parties:\n" + web + "    edge: {hosts: role == 'core'}\n    api: {service: shop/api}\n    vip: {service: kube-system/kube-dns}\n  protect: [{party: edge, direction: in}, {party: web, direction: out}]\n  allow: [{from: any, to: edge, on: tcp/10250}, {from: web, to: [api, vip]}]"},
 			"11:49 intent/service-behind-protected: service shop/api selects no pods, so this opens the way out of its callers only; the protection of party edge may close what is behind it"},
+		"a fast path at every interface": {[]string{"  parties:\n    star: {hosts: role == 'star'}\n    o: {nets: [203.0.113.0/24]}\n  fastPath:\n  - {from: o, to: star, on: udp/7}"},
+			"9:5 intent/no-untracked: host endpoint n3-star of party star is of every interface ('*'), where Felix has no untracked policy: there this has no effect"},
+		"node ports of a closed gateway": {[]string{"  parties:\n    core: {hosts: role == 'core'}\n  protect: [{party: core, direction: out}]\n  allow: [{from: core, to: core}]\n  forward: {via: core, allow: [{from: any, to: any}]}"},
+			"9:18 intent/node-ports-cut: party core is closed for what its hosts send: with Felix in iptables mode that includes what comes to node ports, of service shop/front for one, and goes on to pods of other nodes"},
+		"node ports of a closed gateway, opened": {[]string{"  parties:\n    core: {hosts: role == 'core'}\n    front: {service: shop/front}\n  protect: [{party: core, direction: out}]\n  allow: [{from: core, to: [core, front]}]\n  forward: {via: core, allow: [{from: any, to: any}]}"}, ""},
+		"node ports of a closed host":            {[]string{"  parties:\n    core: {hosts: role == 'core'}\n  protect: [{party: core, direction: out}]\n  allow: [{from: core, to: core}]"}, ""},
 		"from outside by node ports": {[]string{"  parties:\n" + web + "    o: {nets: [203.0.113.0/24]}\n    front: {service: shop/front}\n  protect: [{party: web, direction: in}]\n  allow: [{from: o, to: front}]"},
 			"10:11 intent/service-source: whoever comes by a node port of service shop/front has, at pods of other nodes, the address of the node that it came by"},
 		"from outside and the nodes": {[]string{"  parties:\n" + web + "    o: {nets: [203.0.113.0/24]}\n    nodes: {hosts: role == 'edge'}\n    front: {service: shop/front}\n  protect: [{party: web, direction: in}]\n  allow: [{from: [o, nodes], to: front}]"},
