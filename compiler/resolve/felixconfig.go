@@ -77,6 +77,39 @@ func (n *nodeResolver) felixConfig(o cluster.Object[v3.FelixConfiguration]) Conf
 	return c
 }
 
+// placeOf is where the strongest of some FelixConfigurations has a value that Felix
+// refuses; configs are the parameters that they give.
+func placeOf(p ConfigProblem, objects []cluster.Object[v3.FelixConfiguration], configs []Config) diag.Span {
+	for i, o := range slices.Backward(objects) {
+		if configs[i][p.Name] != p.Value {
+			continue
+		}
+		for _, in := range [][]any{{"metadata", "annotations"}, {"spec"}} {
+			n := o.Source.Node.Lookup(in...)
+			if n == nil {
+				continue
+			}
+			for _, f := range n.Fields {
+				if paramOf(f.Key, in[0] == "spec") == p.Name {
+					return f.Value.Span
+				}
+			}
+		}
+		return o.Source.Span()
+	}
+	return diag.Span{}
+}
+
+// paramOf is the parameter of a field of the spec, or of an annotation.
+func paramOf(key string, spec bool) string {
+	if !spec {
+		name, _ := strings.CutPrefix(key, configAnnotation)
+		return strings.ToLower(name)
+	}
+	name := strings.ToLower(key)
+	return cmp.Or(specNames[name], name)
+}
+
 // configAnnotation is the prefix of annotations that hold parameters.
 const configAnnotation = "config.projectcalico.org/"
 

@@ -1,6 +1,7 @@
 package resolve_test
 
 import (
+	"strings"
 	"testing"
 
 	"tortie/compiler/cluster"
@@ -169,5 +170,38 @@ spec: `
 		if s := view.Settings; s.IPIP != row.ipip || s.VXLAN != row.vxlan || s.VXLANv6 != row.six {
 			t.Errorf("%s: IPIP %v, VXLAN %v, IPv6 %v", row.spec, s.IPIP, s.VXLAN, s.VXLANv6)
 		}
+	}
+}
+
+// A value that Felix refuses is shown where the strongest object has it.
+func TestNode_BadSettingHasAPlace(t *testing.T) {
+	const objects = `
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata:
+  name: default
+  annotations: {config.projectcalico.org/MaxIpsetSize: abc}
+spec:
+  maxIpsetSize: 5
+  logActionRateLimit: often
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: node.n}
+spec: {logActionRateLimit: seldom}
+`
+	snap, _ := cluster.Read([]cluster.File{{Name: "in.yaml", Data: []byte(objects)}}, cluster.Options{})
+	model, _ := snap.Model()
+	_, found := resolve.New(snap, model).Node("n", resolve.NodeOptions{Env: resolve.Config{"vxlanport": "x"}})
+	want := map[string]string{"maxipsetsize": "in.yaml:6:56", "logactionratelimit": "in.yaml:14:28", "vxlanport": ""}
+	for _, f := range found {
+		name, _, _ := strings.Cut(f.Message, ":")
+		if at, ok := want[name]; f.Code != "felix/bad-setting" || !ok || f.Span.String() != at || (at == "") != strings.Contains(f.Message, "environment") {
+			t.Errorf("%s: %+v", f.Span, f)
+		}
+		delete(want, name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not found: %v", want)
 	}
 }

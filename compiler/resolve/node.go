@@ -15,12 +15,19 @@ import (
 // tunnels.
 func (n *nodeResolver) settings(opt NodeOptions) {
 	sources := []Config{opt.Base, n.clusterType()}
-	for _, o := range n.felixConfigurations() {
+	objects := n.felixConfigurations()
+	for _, o := range objects {
 		sources = append(sources, n.felixConfig(o))
 	}
 	s, problems := ParseSettings(append(sources, opt.Env)...)
 	for _, p := range problems {
-		n.findings.Add(problemFinding(p))
+		f := problemFinding(p)
+		if opt.Env[p.Name] == p.Value {
+			f.Message += ", in Felix's environment"
+		} else {
+			f.Span = placeOf(p, objects, sources[len(sources)-len(objects):])
+		}
+		n.findings.Add(f)
 	}
 	s.IPVS = opt.IPVS
 	s.NFTables = s.NFTables || s.NFTablesAuto && opt.ProxyNFTables
