@@ -171,9 +171,12 @@ func (r *run) stagedDeletes(policies []on) {
 	for _, p := range policies {
 		have[p.name()] = true
 	}
+	for _, p := range r.snap.KubernetesNetworkPolicies {
+		have["Kubernetes "+r.on(object{src: p.Source, meta: p.Object}).name()] = true
+	}
 	for _, sub := range subjects(r.snap) {
 		o := r.on(sub)
-		kind := map[string]string{"StagedGlobalNetworkPolicy": "GlobalNetworkPolicy", "StagedNetworkPolicy": "NetworkPolicy"}[o.src.Kind]
+		kind := stagedKinds[o.src.Kind]
 		if kind == "" || o.replaced || o.text(path{"spec", "stagedAction"}) != "Delete" {
 			continue
 		}
@@ -183,6 +186,11 @@ func (r *run) stagedDeletes(policies []on) {
 			o.report("staged/delete-nothing", path{"spec", "stagedAction"}, "check the name; the staged policy has the name of the one to delete", "no %s in the input", enforced.name())
 		}
 	}
+}
+
+// stagedKinds are the kinds of the policies that staged ones stand for.
+var stagedKinds = map[string]string{
+	"StagedGlobalNetworkPolicy": "GlobalNetworkPolicy", "StagedNetworkPolicy": "NetworkPolicy", "StagedKubernetesNetworkPolicy": "Kubernetes NetworkPolicy",
 }
 
 // poolOverlaps warns of pools that share addresses.
