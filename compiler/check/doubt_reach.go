@@ -10,10 +10,7 @@ import (
 	"tortie/compiler/yamlpos"
 
 	"github.com/projectcalico/api/pkg/lib/numorstring"
-	corev1 "k8s.io/api/core/v1"
 )
-
-type podObject = cluster.Object[corev1.Pod]
 
 // mostReach bounds the pairs of selectors and label sets that are compared.
 const mostReach = 20_000_000
@@ -137,31 +134,5 @@ func (o on) namedPortReach(c *reach, at path, name string, protocol *numorstring
 	case protocol != nil && !slices.ContainsFunc(have, func(p numorstring.Protocol) bool { return p.ToV1() == protocol.ToV1() }):
 		o.reportAt("rule/no-such-port", o.src.At(at.add("ports")...), "use the protocol of the port, "+have[0].String(),
 			"no pod or host endpoint of the input has a port named %q of protocol %s", name, protocol.String())
-	}
-}
-
-// serviceDoubts warns of services whose selectors select no pod.
-func (r *run) serviceDoubts() {
-	for _, s := range r.snap.Services {
-		spec := &s.Object.Spec
-		if s.Source.Node == nil || len(spec.Selector) == 0 {
-			continue
-		}
-		found := slices.ContainsFunc(r.snap.Pods, func(p podObject) bool {
-			if p.Object.Namespace != s.Object.Namespace {
-				return false
-			}
-			for k, v := range spec.Selector {
-				if have, ok := p.Object.Labels[k]; !ok || have != v {
-					return false
-				}
-			}
-			return true
-		})
-		if !found {
-			o := r.on(object{src: s.Source})
-			o.reportAt("service/selects-nothing", s.Source.At("spec", "selector"), "compare the selector with the labels of the pods",
-				"no pod of namespace %s in the input is selected: the service leads nowhere", s.Object.Namespace)
-		}
 	}
 }

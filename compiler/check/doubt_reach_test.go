@@ -36,6 +36,9 @@ func TestDoubts_AgainstACluster(t *testing.T) {
 		"networks that an earlier rule covers": {gnp("    source:\n      nets: [10.0.0.0/8]\n  - action: Deny\n    protocol: TCP\n    source:\n      nets: [10.1.0.0/16]\n"), "policy/dead-rule"},
 		"networks that it covers in part":      {gnp("    source:\n      nets: [10.0.0.0/8]\n  - action: Deny\n    source:\n      nets: [10.1.0.0/16, 192.0.2.0/24]\n"), ""},
 		"the same pods of another namespace":   {"apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: example, namespace: shop}\nspec:\n  types: [Ingress]\n  ingress:\n  - action: Allow\n    source: {selector: app == 'web'}\n  - action: Allow\n    source: {selector: app == 'web', namespaceSelector: all()}\n", ""},
+		"a service to a named port":            {"apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec:\n  clusterIP: 10.96.0.9\n  selector: {app: web}\n  ports: [{port: 80, targetPort: http}]\n", ""},
+		"a service to a misspelt port":         {"apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec:\n  clusterIP: 10.96.0.9\n  selector: {app: web}\n  ports: [{port: 80, targetPort: htpp}]\n", "service/no-such-port"},
+		"a service to a port of another kind":  {"apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec:\n  clusterIP: 10.96.0.9\n  selector: {app: web}\n  ports: [{port: 80, targetPort: http, protocol: UDP}]\n", "service/no-such-port"},
 		"ports within others":                  {gnp("    protocol: TCP\n    destination:\n      ports: ['8000:8100', 22]\n  - action: Deny\n    protocol: TCP\n    destination:\n      ports: [22, 8080]\n"), "policy/dead-rule"},
 	} {
 		var got []string

@@ -87,6 +87,11 @@ var reachDocs = []diag.Entry{
 		Example: clusterExample + "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: shop\nspec:\n  clusterIP: 10.96.0.9\n  selector: {app: wbe}\n  ports:\n  - port: 80\n",
 	},
 	{
+		Code: "service/no-such-port", Severity: diag.Warning, Title: "A service to a port that its pods do not name",
+		Text: "A targetPort that is a name stands for the port that the pods' containers give that name, with the protocol of the service's port. None of the pods that the service selects does.", Fix: "Name the port in the containers, or write its number.",
+		Example: clusterExample + "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: shop\nspec:\n  clusterIP: 10.96.0.9\n  selector: {app: web}\n  ports:\n  - port: 80\n    targetPort: http\n",
+	},
+	{
 		Code: "policy/hosts-too", Severity: diag.Warning, Title: "A global policy that selects host endpoints beside pods",
 		Text: "A global policy without a selector, or with all(), selects host endpoints too. What it does not allow is denied there as well, to the host's own processes.", Fix: "Select what only pods have, as has(projectcalico.org/namespace).",
 		Example: clusterExample + hostExample + "---\n" + globalHead + "  selector: all()\n  types: [Ingress]\n  ingress:\n  - action: Allow\n    protocol: TCP\n",
