@@ -23,6 +23,15 @@ type reach struct {
 	services map[string]bool
 	known    map[string]bool // selectors that match something
 	left     int
+
+	holders   []holder // workloads with named ports
+	hostPorts []calico.EndpointPort
+}
+
+// holder is a workload with named ports.
+type holder struct {
+	labels selector.Map
+	ports  []calico.EndpointPort
 }
 
 // reachDoubts warns of ends of rules that match nothing among the endpoints,
@@ -42,9 +51,13 @@ func (r *run) reachDoubts(in *selected) {
 	}
 	for _, e := range in.model.Endpoints {
 		c.addPorts(e.Value.Ports)
+		if len(e.Value.Ports) > 0 {
+			c.holders = append(c.holders, holder{withProfiles(e.Value.Labels, e.Value.Profiles, profiles), e.Value.Ports})
+		}
 	}
 	for _, h := range in.hosts {
 		c.addPorts(h.Value.Ports)
+		c.hostPorts = append(c.hostPorts, h.Value.Ports...)
 	}
 	for _, s := range r.snap.Services {
 		c.services[s.Object.Namespace+"/"+s.Object.Name] = true
@@ -99,7 +112,11 @@ func (o on) ruleReach(c *reach, p *cluster.Sourced[calico.Policy], direction str
 		}
 		for _, port := range e.Ports {
 			if port.PortName != "" {
-				o.namedPortReach(c, at, port.PortName, rule.Protocol)
+				own := ""
+				if isLocalEnd(direction, end) && !p.Value.ApplyOnForward {
+					own = p.Value.Selector
+				}
+				o.namedPortReach(c, at, port.PortName, rule.Protocol, own, e.Selector)
 			}
 		}
 	}
@@ -119,7 +136,9 @@ func (o on) endPlace(direction string, index int, end string) path {
 	return at.add(end)
 }
 
-func (o on) namedPortReach(c *reach, at path, name string, protocol *numorstring.Protocol) {
+// namedPortReach warns of a named port that nobody has, or nobody that some
+// selectors select; "" selects everybody.
+func (o on) namedPortReach(c *reach, at path, name string, protocol *numorstring.Protocol, selectors ...string) {
 	if o.node(at.add("ports")) == nil && len(at) > 3 {
 		at = at[:3]
 	}
@@ -134,5 +153,36 @@ func (o on) namedPortReach(c *reach, at path, name string, protocol *numorstring
 	case protocol != nil && !slices.ContainsFunc(have, func(p numorstring.Protocol) bool { return p.ToV1() == protocol.ToV1() }):
 		o.reportAt("rule/no-such-port", o.src.At(at.add("ports")...), "use the protocol of the port, "+have[0].String(),
 			"no pod or host endpoint of the input has a port named %q of protocol %s", name, protocol.String())
+	case !c.hasPort(name, protocol, selectors):
+		o.reportAt("rule/no-such-port", o.src.At(at.add("ports")...), "name the port in these pods' containers, or write its number",
+			"others have a port named %q, but none of the pods that the rule is for: it matches nothing by it", name)
 	}
+}
+
+// hasPort says whether a host endpoint, or a workload that all selectors select,
+// has a port of a name and protocol. It says yes where that is not judged: a
+// selector that selects nobody is told as such.
+func (c *reach) hasPort(name string, protocol *numorstring.Protocol, selectors []string) bool {
+	has := func(ports []calico.EndpointPort) bool {
+		return slices.ContainsFunc(ports, func(p calico.EndpointPort) bool {
+			return p.Name == name && (protocol == nil || p.Protocol.ToV1() == protocol.ToV1())
+		})
+	}
+	if has(c.hostPorts) {
+		return true
+	}
+	var all []*selector.Selector
+	for _, text := range selectors {
+		s, err := selector.Parse(text)
+		if err != nil || !c.matches(text) {
+			return true
+		}
+		all = append(all, s)
+	}
+	if c.left -= len(c.holders) * len(all); c.left < 0 {
+		return true
+	}
+	return slices.ContainsFunc(c.holders, func(h holder) bool {
+		return has(h.ports) && !slices.ContainsFunc(all, func(s *selector.Selector) bool { return !s.Matches(h.labels) })
+	})
 }

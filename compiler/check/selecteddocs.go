@@ -72,7 +72,7 @@ var reachDocs = []diag.Entry{
 	},
 	{
 		Code: "rule/no-such-port", Severity: diag.Warning, Title: "A named port that nobody has",
-		Text: "A name stands for the ports that pods and host endpoints give that name, with that protocol. None in the input does.", Fix: "Name the port in the containers, or write its number.",
+		Text: "A name stands for the ports that pods and host endpoints give that name, with that protocol. None in the input does, or none that the rule is for: the ports of an ingress rule are those of the pods that the policy selects.", Fix: "Name the port in the containers, or write its number.",
 		Example: clusterExample + globalHead + "  selector: app == 'web'\n  types: [Ingress]\n  ingress:\n  - action: Allow\n    protocol: TCP\n    destination:\n      ports: [http]\n",
 	},
 	{
