@@ -139,7 +139,7 @@ func TestCatalogue_HasEveryCodeOfTheSources(t *testing.T) {
 // noExample are codes that take more than one input, flags, or a cluster.
 var noExample = map[string]bool{
 	"cluster/bad-template": true, "cluster/nothing-staged": true, "yaml/too-large": true, "import/no-tables": true,
-	"dump/duplicate": true, "dump/registration-order": true, "dump/repeated": true, "dump/sub-folder": true, "dump/unreadable": true,
+	"dump/duplicate": true, "dump/empty": true, "dump/registration-order": true, "dump/repeated": true, "dump/sub-folder": true, "dump/unreadable": true,
 }
 
 // findAll puts an example through whatever reads such text.
