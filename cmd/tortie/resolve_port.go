@@ -136,7 +136,7 @@ func (r *resolver) servicePort(e *end) error {
 // listens to it but processes of the node; empty for others.
 func (r *resolver) notLed(e end, c *trace.Connection) string {
 	translated := func(s trace.Step) bool { return s.Kind == trace.KindNAT }
-	if c.Verdict != trace.Allow || r.loaded.snapshot == nil || slices.ContainsFunc(c.Packets[0].Steps, translated) {
+	if c.Verdict != trace.Allow || len(c.Packets) == 0 || r.loaded.snapshot == nil || slices.ContainsFunc(c.Packets[0].Steps, translated) {
 		return ""
 	}
 	name := e.name
