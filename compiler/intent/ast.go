@@ -39,6 +39,8 @@ type Document struct {
 	Ports   []PortGroup
 	Protect []Protect
 	Rules   []Rule
+	// Unread are the parties of statements that could not be read.
+	Unread []Ref
 	// Guards are the closings of nodePorts and forward.
 	Guards []Guard
 	Raw    []Raw

@@ -214,6 +214,7 @@ func (l *linker) document(d *Document) {
 	for i := range d.Rules {
 		l.statement(d, &d.Rules[i])
 	}
+	l.parties(d, d.Unread)
 	for i := range d.Guards {
 		g := &d.Guards[i]
 		out := Guarded{Doc: d, Guard: g, Hosts: l.parties(d, g.Hosts), Trust: l.parties(d, g.Trust)}

@@ -46,10 +46,13 @@ func (p *parser) directions(v *yamlpos.Node, path string, one *Protect) {
 func (p *parser) rules(s Section, deny bool, path string) func(*yamlpos.Node) {
 	return func(n *yamlpos.Node) {
 		p.items(n, path, func(item *yamlpos.Node) {
-			if r, ok := p.rule(item, s, path); ok {
-				r.Deny = deny
-				p.doc.Rules = append(p.doc.Rules, r)
+			r, ok := p.rule(item, s, path)
+			if !ok {
+				p.doc.Unread = append(append(p.doc.Unread, r.From...), r.To...)
+				return
 			}
+			r.Deny = deny
+			p.doc.Rules = append(p.doc.Rules, r)
 		})
 	}
 }
