@@ -109,33 +109,39 @@ func (n *node) accepted(f *flight, r eval.RuleRef, priority int32) {
 		return
 	}
 	_, _, rule := n.eng.Place(r)
-	f.end.Accepted, f.end.Marked = r, f.marker(markAsked(rule))
+	f.end.Accepted, f.end.Marked = r, n.marker(f, markAsked(rule))
 	f.early = priority < nf.PriFilter
 }
 
-// marker is the rule whose mark an accept by mark goes back to; zero is none. Of
-// the marks that the packet still has, those set in this hook count first, and of
-// those the ones that were asked for: kube-proxy accepts packets by a mark of its
-// own from an earlier hook, behind the policy that let them pass in this one.
-func (f *flight) marker(asked uint32) eval.RuleRef {
-	if asked == 0 {
-		return eval.RuleRef{}
-	}
+// marker is the rule whose mark an accept by mark goes back to; zero is none. That
+// is the last one that set a bit that was asked for and that the packet still has.
+// A rule of a policy in this hook goes before one of an earlier hook: kube-proxy
+// accepts packets by a mark of its own, behind the policy that let them pass.
+func (n *node) marker(f *flight, asked uint32) eval.RuleRef {
 	still := f.p.Mark
-	for _, want := range []struct {
-		bits uint32
-		here bool
-	}{{asked & still, true}, {still, true}, {asked & still, false}} {
-		for _, m := range slices.Backward(f.ctx.Marks) {
-			if m.Bits&want.bits != 0 && (m.Hook == f.ctx.Hook || !want.here) {
-				return m.Rule
-			}
+	var early eval.RuleRef
+	for _, m := range slices.Backward(f.ctx.Marks) {
+		here := m.Hook == f.ctx.Hook
+		switch {
+		case here && m.Bits&asked&still != 0:
+			return m.Rule
+		case early.IsZero() && m.Bits&asked&still != 0:
+			early = m.Rule
 		}
 	}
-	return eval.RuleRef{}
+	if early.IsZero() {
+		return early
+	}
+	for _, m := range slices.Backward(f.ctx.Marks) {
+		if _, _, rule := n.eng.Place(m.Rule); m.Hook == f.ctx.Hook && m.Bits&still != 0 && rule != nil && rule.Origin != 0 {
+			return m.Rule
+		}
+	}
+	return early
 }
 
-// markAsked are the bits of the packet's mark that a rule wants set.
+// markAsked are the bits of the packet's mark that a rule wants set, if it asks for
+// nothing else.
 func markAsked(rule *nf.Rule) (bits uint32) {
 	if rule == nil {
 		return 0
@@ -147,9 +153,12 @@ func markAsked(rule *nf.Rule) (bits uint32) {
 				bits |= m.Value
 			}
 		case nf.MatchCompare:
-			if len(m.Key) == 1 && m.Key[0].Field == nf.KeyMark && m.Op == nf.OpEqual && len(m.Values) == 1 {
-				bits |= uint32(m.Values[0][0].Num)
+			if len(m.Key) != 1 || m.Key[0].Field != nf.KeyMark || m.Op != nf.OpEqual || len(m.Values) != 1 {
+				return 0
 			}
+			bits |= uint32(m.Values[0][0].Num)
+		case nf.Match:
+			return 0
 		}
 	}
 	return bits
