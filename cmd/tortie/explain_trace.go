@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
 	"tortie/simulator/trace"
 )
 
@@ -63,15 +64,25 @@ func (in *inputFlags) dumpedNodes() map[host.Name]bool {
 // plumbing says whether a chain is one of Felix's that hold no policy: their
 // marks are of no interest.
 func plumbing(chain string) bool {
-	if _, rest, ok := strings.Cut(chain, "-cali-"); ok { // nftables mode
-		chain = "cali-" + rest
-	}
+	return strings.HasPrefix(bareChain(chain), "cali-") && !ofPolicy(nf.ChainName(chain))
+}
+
+// ofPolicy says whether a chain is one of Felix's for a policy or a profile.
+func ofPolicy(chain nf.ChainName) bool {
 	for _, p := range []string{"cali-pi-", "cali-po-", "cali-pri-", "cali-pro-"} {
-		if strings.HasPrefix(chain, p) {
-			return false
+		if strings.HasPrefix(bareChain(string(chain)), p) {
+			return true
 		}
 	}
-	return strings.HasPrefix(chain, "cali-")
+	return false
+}
+
+// bareChain is a chain's name without the layer that it begins with in nftables mode.
+func bareChain(chain string) string {
+	if _, rest, ok := strings.Cut(chain, "-cali-"); ok {
+		return "cali-" + rest
+	}
+	return chain
 }
 
 // ownerOf names the pod or node that has the address of an end.

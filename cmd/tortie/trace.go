@@ -118,7 +118,7 @@ func met(expect string, v trace.Verdict) bool {
 
 func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.Connection, error) {
 	var random *chance.Script
-	w := walk.New(fleet, walk.Options{Choose: func(c eval.Choice) int { return random.Choose(c) }})
+	w := walk.New(fleet, walk.Options{OfPolicy: ofPolicy, Choose: func(c eval.Choice) int { return random.Choose(c) }})
 	w.Record(&trace.Recorder{All: t.all || t.output == "html", Text: ruleText})
 	r := resolver{fleet: fleet, walker: w, loaded: l, iface: t.iface}
 	switch t.family {

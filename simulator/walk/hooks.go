@@ -133,11 +133,16 @@ func (n *node) marker(f *flight, asked uint32) eval.RuleRef {
 		return early
 	}
 	for _, m := range slices.Backward(f.ctx.Marks) {
-		if _, _, rule := n.eng.Place(m.Rule); m.Hook == f.ctx.Hook && m.Bits&still != 0 && rule != nil && rule.Origin != 0 {
+		if m.Hook == f.ctx.Hook && m.Bits&still != 0 && n.ofPolicy(m.Rule) {
 			return m.Rule
 		}
 	}
 	return early
+}
+
+func (n *node) ofPolicy(r eval.RuleRef) bool {
+	_, chain, rule := n.eng.Place(r)
+	return rule != nil && (rule.Origin != 0 || n.w.opts.OfPolicy != nil && n.w.opts.OfPolicy(chain.Name))
 }
 
 // markAsked are the bits of the packet's mark that a rule wants set, if it asks for

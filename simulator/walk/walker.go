@@ -19,6 +19,9 @@ type Options struct {
 	// Choose decides what the kernel leaves to chance; nil takes the most likely
 	// alternative.
 	Choose func(eval.Choice) int
+	// OfPolicy tells the chains of captured nodes that hold policies, as the origin
+	// of their rules does for modelled ones; nil knows none.
+	OfPolicy func(nf.ChainName) bool
 	// Explore asks Choose about unknown matches as well.
 	Explore bool
 	// KnownNeighbours says that everyone knows its IPv6 neighbours, so that no rule
