@@ -122,6 +122,8 @@ func (e *ebpf) beyond(src walk.End, p packet.Packet, from, to *host.Endpoint) st
 		return "what a node's own processes may do is" + not
 	case e.isNode(p.Dst):
 		return "connections to a node's own addresses are" + not
+	case e.isService(p.Dst):
+		return "load balancers' and external addresses of services are" + not
 	case from == nil && to == nil:
 		return "neither end is a pod: what Calico does with packets that it forwards between others is" + not
 	case p.Proto == packet.ProtoIPIP, p.Proto == packet.ProtoUDP && p.DstPort == packet.VXLANPort:
@@ -143,6 +145,12 @@ func (e *ebpf) beyond(src walk.End, p packet.Packet, from, to *host.Endpoint) st
 func (e *ebpf) isNode(a netip.Addr) bool {
 	_, ok := e.linker.NodeOf(a)
 	return ok
+}
+
+// isService reports whether an address is one that services have and no pod or node:
+// cluster IPs lead to their backends before anybody asks.
+func (e *ebpf) isService(a netip.Addr) bool {
+	return slices.ContainsFunc(e.fleet.Virtual, func(v host.Virtual) bool { return v.Prefix.Contains(a) })
 }
 
 // nodeAddr is a node's first address of the family of another one.
