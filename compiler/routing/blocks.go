@@ -71,22 +71,52 @@ func (c *Cluster) gatherBlocks(s *cluster.Snapshot) {
 	if len(owner) == 0 {
 		c.assumeBlocks(owner)
 	}
+	c.borrow(owner)
 	for cidr, node := range owner {
 		c.blocks = append(c.blocks, block{cidr, node})
 	}
 	sort.Slice(c.blocks, func(i, j int) bool { return c.blocks[i].cidr.Addr().Less(c.blocks[j].cidr.Addr()) })
 }
 
-func (c *Cluster) assumeBlocks(owner map[netip.Prefix]string) {
+// allocated are the addresses of pods and tunnels, and the nodes that have them.
+func (c *Cluster) allocated() (list []block) {
 	for _, e := range c.model.Endpoints {
 		for _, net := range e.Value.Nets {
-			cidr := full(net.Addr())
-			if p := c.poolFor(net.Addr()); p != nil {
-				cidr = netip.PrefixFrom(net.Addr(), p.blockBits).Masked()
+			list = append(list, block{full(net.Addr()), e.Value.Node})
+		}
+	}
+	for _, n := range c.nodes {
+		for _, a := range []netip.Addr{n.vxlan4, n.vxlan6, n.ipip} {
+			if a.IsValid() {
+				list = append(list, block{full(a), n.name})
 			}
-			if have, ok := owner[cidr]; !ok || e.Value.Node < have {
-				owner[cidr] = e.Value.Node
-			}
+		}
+	}
+	return list
+}
+
+// borrow gives the addresses that a node has out of another one's block a route of
+// their own, as Felix and BIRD do.
+func (c *Cluster) borrow(owner map[netip.Prefix]string) {
+	for _, a := range c.allocated() {
+		node, found := "", false
+		for bits := a.cidr.Bits(); bits > 0 && !found; bits-- {
+			node, found = owner[netip.PrefixFrom(a.cidr.Addr(), bits).Masked()]
+		}
+		if found && node != a.node {
+			owner[a.cidr] = a.node
+		}
+	}
+}
+
+func (c *Cluster) assumeBlocks(owner map[netip.Prefix]string) {
+	for _, a := range c.allocated() {
+		cidr := a.cidr
+		if p := c.poolFor(cidr.Addr()); p != nil {
+			cidr = netip.PrefixFrom(cidr.Addr(), p.blockBits).Masked()
+		}
+		if have, ok := owner[cidr]; !ok || a.node < have {
+			owner[cidr] = a.node
 		}
 	}
 	if len(owner) > 0 {
