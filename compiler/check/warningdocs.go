@@ -22,7 +22,7 @@ var warningDocs = []diag.Entry{
 	},
 	{
 		Code: "policy/untracked-one-way", Severity: diag.Warning, Title: "A doNotTrack policy without its reply direction",
-		Text: "Untracked packets make no connection, so replies are judged on their own. Without a rule for them they are tracked, belong to no connection, and are dropped as INVALID.",
+		Text: "Untracked packets make no connection, so replies are judged on their own. Without a rule for them they are tracked and belong to no connection: those of TCP are dropped as INVALID, those of UDP are judged as new connections.",
 		Fix:  "Write the mirror image of each rule: the other direction, with source and destination ports exchanged.",
 		Example: globalHead + "  selector: has(host)\n  types: [Ingress, Egress]\n  doNotTrack: true\n  applyOnForward: true\n" +
 			"  ingress:\n  - action: Allow\n    protocol: UDP\n    destination:\n      ports: [53]\n",

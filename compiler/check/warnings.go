@@ -62,7 +62,7 @@ func (r *run) unknownTier(src cluster.Source, tier string, known map[string]bool
 }
 
 // oneWayUntracked finds a doNotTrack policy with rules for one direction only:
-// the other half of each connection is tracked, and INVALID.
+// the other half of each connection is tracked, and without a connection.
 func (r *run) oneWayUntracked(src cluster.Source, spec *v3.GlobalNetworkPolicySpec) {
 	if spec.DoNotTrack && allows(spec.Ingress) != allows(spec.Egress) {
 		have, missing := "ingress", "egress"
@@ -70,7 +70,7 @@ func (r *run) oneWayUntracked(src cluster.Source, spec *v3.GlobalNetworkPolicySp
 			have, missing = missing, have
 		}
 		r.warn("policy/untracked-one-way", src.At("spec", "doNotTrack"), "allow the replies too: "+missing+" rules with source and destination ports exchanged",
-			"a doNotTrack policy that allows %s only: the replies are tracked, have no connection, and are dropped as INVALID", have)
+			"a doNotTrack policy that allows %s only: the replies are tracked and have no connection: those of TCP are dropped as INVALID, others are judged as new connections", have)
 	}
 }
 

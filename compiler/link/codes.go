@@ -12,6 +12,8 @@ func Codes() []diag.Entry {
 	return []diag.Entry{
 		{Code: "felix/breaks", Severity: diag.Warning, Title: "An input with which Felix does not work",
 			Text: "Felix's own validation lets it pass, and then the kernel or the tool refuses the rule, or the rule says something else than was meant. The rules are made as far as they can be.", Fix: "See the message; write the rule in another way.", Example: "apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata:\n  name: edge\n  labels: {role: edge}\nspec:\n  node: node-1\n  interfaceName: '*'\n---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata:\n  name: example\nspec:\n  selector: role == 'edge'\n  types: [Ingress]\n  ingress:\n  - action: Allow\n    protocol: TCP\n    notProtocol: UDP\n"},
+		{Code: "link/no-such-interface", Severity: diag.Warning, Title: "A host endpoint of an interface that the node does not have",
+			Text: "Felix makes chains for the interfaces that are there. What interfaces a node has no object of Calico says: without a HostNetwork it is lo and eth0, or the interface at which a host endpoint expects the node's own address.", Fix: "Give the node's address in expectedIPs, or a HostNetwork; or correct the name."},
 		{Code: "service/address", Severity: diag.Warning, Title: "Something that is no address",
 			Text: "The API server refuses such a service. kube-proxy never sees it, and the address is left out here.", Fix: "Write an IPv4 or IPv6 address.", Example: "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  clusterIP: 10.96.0.500\n  ports:\n  - port: 80\n"},
 		{Code: "service/affinity", Severity: diag.Warning, Title: "A time of session affinity that is out of range",

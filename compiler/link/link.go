@@ -97,6 +97,7 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 		return state, nil, nil, err
 	}
 	view, findings := l.index.Node(string(name), l.nodeOptions(&state))
+	findings = append(findings, unheld(view, &state)...)
 	if view.Settings.BPF && l.options.Chainless {
 		return state, []host.Origin{{}}, findings, nil
 	}
@@ -163,6 +164,27 @@ func interfacesOf(s *host.State) []resolve.Interface {
 				out[i].Addrs = append(out[i].Addrs, whole)
 			}
 		}
+	}
+	return out
+}
+
+// unheld are the host endpoints of interfaces that the node does not have: Felix
+// makes no chains for them.
+func unheld(v *resolve.View, s *host.State) (out diag.List) {
+	var names []string
+	for _, l := range s.Links {
+		if !strings.HasPrefix(string(l.Name), "cali") {
+			names = append(names, string(l.Name))
+		}
+	}
+	for _, h := range v.Hosts {
+		if h.Name == "" || h.Name == "*" || s.FindLink(host.LinkName(h.Name)) != nil {
+			continue
+		}
+		out.Add(diag.Finding{Code: "link/no-such-interface", Severity: diag.Warning,
+			Message: fmt.Sprintf("host endpoint %s: node %s has no interface %q, so its policies are not in force there; it has %s", h.ID, s.Name, h.Name, strings.Join(names, ", ")),
+			Hint:    "give the node's address in expectedIPs, which names its interface, or a HostNetwork with the node's interfaces",
+			Span:    diag.Span{File: h.Origin.File, Start: diag.Pos{Line: h.Origin.Line}}})
 	}
 	return out
 }

@@ -46,7 +46,7 @@ func (b *builder) baseLinks() {
 		{Prefix: loopback4, Scope: host.ScopeHost}, {Prefix: loopback6, Scope: host.ScopeHost},
 	}})
 	own := b.cluster.networks[b.node.name]
-	b.underlay = Underlay
+	b.underlay = b.node.uplink
 	switch {
 	case own != nil && len(own.Spec.Interfaces) > 0:
 		b.hostLinks(own)
@@ -61,13 +61,13 @@ func (b *builder) baseLinks() {
 	b.defaultRoutes()
 }
 
-// assumedLink is eth0 with the node's own addresses.
+// assumedLink is the uplink with the node's own addresses.
 func (b *builder) assumedLink() {
-	eth := b.link(host.Link{Name: Underlay, Kind: "veth", MTU: 1500})
+	eth := b.link(host.Link{Name: b.underlay, Kind: "veth", MTU: 1500})
 	for _, own := range []netip.Prefix{b.node.v4, b.node.v6} {
 		if own.IsValid() {
 			eth.Addrs = append(eth.Addrs, host.Addr{Prefix: own})
-			b.connected(Underlay, own)
+			b.connected(b.underlay, own)
 		}
 	}
 }

@@ -78,11 +78,25 @@ func (n *hostNetwork) check(src cluster.Source) diag.List {
 		}
 	}
 	for i, r := range n.Spec.Routes {
-		if _, _, ok := r.parse(); !ok {
+		if _, via, ok := r.parse(); ok && r.Dev == "" && n.linkTo(via) == "" {
+			bad("a route without a device, and "+strconv.Quote(r.Via)+" is on the network of no interface of this document", `give "dev"`, "spec", "routes", i)
+		} else if !ok {
 			bad(strconv.Quote(r.To)+" via "+strconv.Quote(r.Via)+" is no route", `"to" is a CIDR or default, "via" and "src" are addresses of its family`, "spec", "routes", i)
 		}
 	}
 	return l
+}
+
+// linkTo is the interface on whose network a gateway is; empty is none.
+func (n *hostNetwork) linkTo(via netip.Addr) host.LinkName {
+	for _, f := range n.Spec.Interfaces {
+		for _, a := range f.Addresses {
+			if p, err := netip.ParsePrefix(a); err == nil && p.Masked().Contains(via) {
+				return host.LinkName(f.Name)
+			}
+		}
+	}
+	return ""
 }
 
 // parse reads the destination and the gateway; default takes the gateway's
@@ -139,9 +153,13 @@ func (b *builder) hostRoutes(n *hostNetwork) {
 		if !ok {
 			continue
 		}
+		dev := host.LinkName(r.Dev)
+		if dev == "" {
+			dev = n.linkTo(via)
+		}
 		route := host.Route{
 			Table: host.TableMain, Type: host.RouteUnicast, Dst: dst, Metric: r.Metric,
-			Hops: []host.NextHop{{Via: via, Dev: host.LinkName(r.Dev)}}, Protocol: "static",
+			Hops: []host.NextHop{{Via: via, Dev: dev}}, Protocol: "static",
 		}
 		if !via.IsValid() {
 			route.Scope = host.ScopeLink

@@ -4,7 +4,7 @@
 //
 // In go the objects of a cluster and a node's name; out comes a host.State
 // without rules. Where no object says, a node has lo and eth0 with its own
-// address, and a default route out of eth0 to whoever answers. It decides nothing
+// address, and a default route out of it to whoever answers. It decides nothing
 // about policy.
 package routing
 
@@ -59,6 +59,8 @@ type node struct {
 	v4, v6       netip.Prefix
 	vxlan4, ipip netip.Addr
 	vxlan6       netip.Addr
+	// uplink is the link with its own addresses.
+	uplink host.LinkName
 	// mac4 and mac6 are the hardware addresses of its VXLAN devices.
 	mac4, mac6 string
 }
@@ -104,12 +106,30 @@ func New(s *cluster.Snapshot, m *cluster.Model) (*Cluster, diag.List) {
 	for i := range m.Nodes {
 		c.nodes = append(c.nodes, nodeOf(&m.Nodes[i].Value))
 	}
+	c.nameUplinks()
 	c.gatherBlocks(s)
 	return c, c.gatherHostNetworks(s)
 }
 
+// nameUplinks takes the name of a node's link from a host endpoint that expects the
+// node's address there.
+func (c *Cluster) nameUplinks() {
+	for i := range c.model.HostEndpoints {
+		h := &c.model.HostEndpoints[i].Value
+		n := c.find(h.Node)
+		if n == nil || h.InterfaceName == "" || h.InterfaceName == "*" || len(h.InterfaceName) > 15 {
+			continue
+		}
+		for _, a := range h.ExpectedIPs {
+			if a == n.v4.Addr() || a == n.v6.Addr() {
+				n.uplink = host.LinkName(h.InterfaceName)
+			}
+		}
+	}
+}
+
 func nodeOf(n *calico.Node) node {
-	out := node{name: n.Name}
+	out := node{name: n.Name, uplink: Underlay}
 	if b := n.Spec.BGP; b != nil {
 		out.v4, out.v6 = ownPrefix(b.IPv4Address, 24), ownPrefix(b.IPv6Address, 64)
 		out.ipip, _ = netip.ParseAddr(b.IPv4IPIPTunnelAddr)
@@ -169,7 +189,7 @@ func (c *Cluster) find(name string) *node {
 }
 
 // Underlay is the link of a modelled node that leads to the other nodes, unless
-// a HostNetwork says otherwise (see Links).
+// a HostNetwork or a host endpoint with the node's address says otherwise.
 const Underlay host.LinkName = "eth0"
 
 // Node returns a node's state without rules, and false when the cluster has no

@@ -95,7 +95,19 @@ func (d *decoder) custom(n *Node, v reflect.Value, path string) {
 	d.diags.Add(diag.Finding{
 		Code: "yaml/bad-value", Severity: diag.Error, Span: n.Span,
 		Message: fmt.Sprintf("%s: %s is not a valid value: %s", orTop(path), n.describe(), reason(err)),
+		Hint:    customHints[v.Type().Name()],
 	})
+}
+
+// customHints say by type what is expected of values with a form of their own.
+var customHints = map[string]string{
+	"Port":        "a port is a number from 0 to 65535, a range as '80:90', or the name of a port",
+	"Protocol":    "a protocol is a number from 0 to 255, or TCP, UDP, SCTP, ICMP, ICMPv6 or UDPLite",
+	"DSCP":        "a DSCP is a number from 0 to 63, or a name as EF",
+	"IntOrString": "a number or a word",
+	"Duration":    "a duration is written as 90s or 1m30s",
+	"Time":        "a time is written as 2026-01-31T12:00:00Z",
+	"Quantity":    "a quantity is written as 10M or 1.5G",
 }
 
 // reason says why a value was refused, without words of Go.

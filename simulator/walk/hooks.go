@@ -113,31 +113,25 @@ func (n *node) accepted(f *flight, r eval.RuleRef, priority int32) {
 	f.early = priority < nf.PriFilter
 }
 
-// marker is the rule whose mark an accept by mark goes back to; zero is none. That
-// is the last one that set a bit that was asked for and that the packet still has.
-// A rule of a policy in this hook goes before one of an earlier hook: kube-proxy
-// accepts packets by a mark of its own, behind the policy that let them pass.
+// marker is the rule whose mark an accept by mark goes back to; zero is none, and the
+// accept stands for itself. That is the last rule of this hook that set a bit that
+// was asked for and that the packet still has; else the policy that set any in this
+// hook, because kube-proxy accepts packets by a mark of its own, behind the policy that
+// let them pass; else the policy of an earlier hook that set what was asked for.
 func (n *node) marker(f *flight, asked uint32) eval.RuleRef {
 	still := f.p.Mark
-	var early eval.RuleRef
-	for _, m := range slices.Backward(f.ctx.Marks) {
-		here := m.Hook == f.ctx.Hook
-		switch {
-		case here && m.Bits&asked&still != 0:
-			return m.Rule
-		case early.IsZero() && m.Bits&asked&still != 0:
-			early = m.Rule
+	for _, fits := range []func(m *eval.MarkChange) bool{
+		func(m *eval.MarkChange) bool { return m.Hook == f.ctx.Hook && m.Bits&asked&still != 0 },
+		func(m *eval.MarkChange) bool { return m.Hook == f.ctx.Hook && m.Bits&still != 0 && n.ofPolicy(m.Rule) },
+		func(m *eval.MarkChange) bool { return m.Bits&asked&still != 0 && n.ofPolicy(m.Rule) },
+	} {
+		for _, m := range slices.Backward(f.ctx.Marks) {
+			if asked != 0 && fits(&m) {
+				return m.Rule
+			}
 		}
 	}
-	if early.IsZero() {
-		return early
-	}
-	for _, m := range slices.Backward(f.ctx.Marks) {
-		if m.Hook == f.ctx.Hook && m.Bits&still != 0 && n.ofPolicy(m.Rule) {
-			return m.Rule
-		}
-	}
-	return early
+	return eval.RuleRef{}
 }
 
 func (n *node) ofPolicy(r eval.RuleRef) bool {

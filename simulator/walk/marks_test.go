@@ -9,8 +9,8 @@ import (
 const markInFilter = "-A FORWARD -j MARK --set-xmark 0x80000/0x80000\n-A FORWARD -p tcp -j MARK --set-xmark 0x10000/0x10000\n-A FORWARD -j MARK --set-xmark 0x0/0x80000\n"
 
 // The rule behind an accept by mark is the one that set the bit, whatever was done to
-// other bits since. Where that was in an earlier hook, a rule of a policy goes before
-// it. An accept that asks for more than a mark stands for itself.
+// other bits since. Where that was in an earlier hook, a rule of a policy counts. An
+// accept that asks for more than a mark, or for a mark of no policy, stands for itself.
 func TestConnect_RuleBehindTheMark(t *testing.T) {
 	ofPolicy := func(s *host.State) *host.State {
 		for i, chain := range s.Ruleset.Tables[1].Chains {
@@ -31,11 +31,11 @@ func TestConnect_RuleBehindTheMark(t *testing.T) {
 	}{
 		"iptables": {rules(t, state(), "*filter\n:FORWARD DROP\n"+markInFilter+"-A FORWARD -j MARK --set-xmark 0x4000/0x4000\n"+
 			"-A FORWARD -m mark --mark 0x10000/0x10000 -j ACCEPT\nCOMMIT\n"), "filter", 2},
-		"by a mark of an earlier hook": {early(), "mangle", 1},
+		"by a mark of an earlier hook": {early(), "filter", 4},
 		"behind a policy":              {ofPolicy(early()), "filter", 2},
 		"set in an earlier hook": {rules(t, state(), "*mangle\n:PREROUTING ACCEPT\n:FORWARD ACCEPT\n-A PREROUTING -p udp -j MARK --set-xmark 0x1/0x1\n"+
 			"-A PREROUTING -j MARK --set-xmark 0x10000/0x10000\n-A FORWARD -j MARK --set-xmark 0x200/0x200\nCOMMIT\n"+
-			"*filter\n:FORWARD DROP\n-A FORWARD -m mark --mark 0x10000/0x10000 -j ACCEPT\nCOMMIT\n"), "mangle", 2},
+			"*filter\n:FORWARD DROP\n-A FORWARD -m mark --mark 0x10000/0x10000 -j ACCEPT\nCOMMIT\n"), "filter", 1},
 		"more than a mark": {rules(t, state(), "*filter\n:FORWARD DROP\n"+markInFilter+"-A FORWARD -p tcp -m mark --mark 0x10000/0x10000 -j ACCEPT\nCOMMIT\n"), "filter", 4},
 		"nftables": {nft(t, state(), `table ip t { chain f { type filter hook forward priority 0; policy drop;
 			meta mark set meta mark | 0x80000; tcp dport 80 meta mark set meta mark | 0x10000
