@@ -51,8 +51,11 @@ func decodeObject[T any](r *reader, src Source) (*T, bool) {
 // what it does where it is stored.
 func blameLists(diags diag.List, kind string) {
 	for i := range diags {
-		if f := &diags[i]; f.Severity == diag.Error && f.Hint == "" {
-			f.Hint = "correct or delete it in the cluster, too: whoever lists objects of kind " + kind + " there, as Felix does, fails at it"
+		if f := &diags[i]; f.Severity == diag.Error {
+			if f.Hint != "" {
+				f.Hint += "; "
+			}
+			f.Hint += "correct or delete it in the cluster, too: whoever lists objects of kind " + kind + " there, as Felix does, fails at it"
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"regexp"
 	"sort"
 
 	"tortie/compiler/calico"
@@ -111,13 +112,16 @@ func New(s *cluster.Snapshot, m *cluster.Model) (*Cluster, diag.List) {
 	return c, c.gatherHostNetworks(s)
 }
 
+// notUplink are the names of other links: no or every one, and those of Calico.
+var notUplink = regexp.MustCompile(`^(|\*|lo|tunl0|vxlan.*|wireguard.*|wg.*|cali.*|kube-ipvs0)$`)
+
 // nameUplinks takes the name of a node's link from a host endpoint that expects the
 // node's address there.
 func (c *Cluster) nameUplinks() {
 	for i := range c.model.HostEndpoints {
 		h := &c.model.HostEndpoints[i].Value
 		n := c.find(h.Node)
-		if n == nil || h.InterfaceName == "" || h.InterfaceName == "*" || len(h.InterfaceName) > 15 {
+		if n == nil || len(h.InterfaceName) > 15 || notUplink.MatchString(h.InterfaceName) {
 			continue
 		}
 		for _, a := range h.ExpectedIPs {
