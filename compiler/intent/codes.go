@@ -137,6 +137,8 @@ func entries() []diag.Entry {
 			Text: "A name stands for the ports that the pods or hosts in to give that name, with that protocol.", Fix: "Name the port in the containers, or write its number."},
 		{Code: "intent/no-untracked", Severity: diag.Warning, Title: "A fast path at host endpoints of every interface",
 			Text: "Felix has no untracked policy for host endpoints whose interfaceName is '*'.", Fix: "Give each interface a host endpoint of its own, by its name."},
+		{Code: "intent/no-value", Severity: diag.Error, Title: "A key without a value",
+			Text: "Nothing behind a key, or only comments, would be read as all, as none or as the default: it is not clear which is meant.", Fix: "Remove the key, or give it a value."},
 		{Code: "intent/node-ports-cut", Severity: diag.Warning, Title: "Node ports that a closed host cuts",
 			Text: "In iptables mode, at a host with policy for forwarded packets, kube-proxy accepts what goes on from a node port to a pod of another node before Felix marks it as forwarded; so the policy of what the host itself sends judges it, and the host is closed there.", Fix: "Allow the hosts to reach the service, or its pods."},
 		{Code: "intent/not-hosts", Severity: diag.Error, Title: "Not hosts",

@@ -31,7 +31,7 @@ func Parse(n *yamlpos.Node) (*Document, diag.List) {
 	if n.Get("metadata") == nil {
 		p.errorf("intent/no-name", n.Span, "write metadata: {name: …}", "the intent has no metadata")
 	}
-	if spec := n.Get("spec"); spec == nil || spec.Kind == yamlpos.Null {
+	if n.Get("spec") == nil {
 		p.errorf("intent/missing-field", n.Span, "write spec: with parties, protect and allow", "the intent has no spec")
 	}
 	return p.doc, p.diags
@@ -49,12 +49,14 @@ func (p *parser) errorf(code string, at diag.Span, hint, format string, args ...
 // fieldTable says what to do with each field of a mapping; nil is nothing.
 type fieldTable map[string]func(*yamlpos.Node)
 
-// fields reads a mapping; path names it in messages.
+// fields reads a mapping; path names it in messages. It reports whether there is
+// one in which every key has a value.
 func (p *parser) fields(n *yamlpos.Node, path string, table fieldTable) bool {
 	if n.Kind != yamlpos.Map {
 		p.wrongType(n, path, "a mapping")
 		return false
 	}
+	ok := true
 	for _, f := range n.Fields {
 		if isOn(f) {
 			f.Key = "on"
@@ -64,11 +66,37 @@ func (p *parser) fields(n *yamlpos.Node, path string, table fieldTable) bool {
 			p.unknownField(f, path, table)
 			continue
 		}
-		if read != nil && f.Value != nil && f.Value.Kind != yamlpos.Null {
+		switch {
+		case read == nil:
+		case !p.given(f, path):
+			ok = false
+		default:
 			read(f.Value)
 		}
 	}
-	return true
+	return ok
+}
+
+// given reports whether a key has a value. One without would be read as all, as
+// none or as the default, whichever its absence means: nobody wrote which.
+func (p *parser) given(f yamlpos.Field, path string) bool {
+	if f.Value != nil && f.Value.Kind != yamlpos.Null {
+		return true
+	}
+	p.errorf("intent/no-value", f.KeySpan, "remove the key, or give it a value", "%q%s has no value", f.Key, in(path))
+	return false
+}
+
+// allGiven holds that no key of a value, however deep, is without one.
+func (p *parser) allGiven(n *yamlpos.Node, path string) bool {
+	ok := true
+	for _, f := range n.Fields {
+		ok = p.given(f, path) && p.allGiven(f.Value, path+"."+f.Key) && ok
+	}
+	for _, item := range n.Items {
+		ok = p.allGiven(item, path) && ok
+	}
+	return ok
 }
 
 // isOn reports whether a key is the word on, which YAML 1.1 takes for true.
@@ -273,12 +301,14 @@ func (p *parser) tier(n *yamlpos.Node) {
 	t := &p.doc.Tier
 	t.Span = n.Span
 	if n.Kind == yamlpos.Map {
-		p.fields(n, "spec.tier", fieldTable{
+		ok := p.fields(n, "spec.tier", fieldTable{
 			"name":  func(v *yamlpos.Node) { t.Name, t.Span = p.text(v, "spec.tier.name"), v.Span },
 			"order": func(v *yamlpos.Node) { t.Order = p.number(v, "spec.tier.order") },
 		})
-		if t.Name == "" {
+		if t.Name == "" && ok {
 			p.errorf("intent/missing-field", n.Span, "write tier: {name: …, order: …}", "spec.tier has no name")
+		}
+		if t.Name == "" {
 			t.Order = nil
 			return
 		}

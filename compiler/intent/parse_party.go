@@ -24,7 +24,11 @@ func (p *parser) parties(n *yamlpos.Node) {
 		if f.Key == AnyParty {
 			p.errorf("intent/bad-name", f.KeySpan, "choose another name", "party any is built in: it is every end there is")
 		}
-		p.party(f)
+		if p.given(f, "spec.parties") {
+			p.party(f)
+		} else {
+			p.doc.Parties = append(p.doc.Parties, Party{Name: f.Key, Span: f.KeySpan})
+		}
 	}
 }
 

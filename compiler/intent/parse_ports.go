@@ -17,7 +17,11 @@ func (p *parser) portGroups(n *yamlpos.Node) {
 	}
 	for _, f := range n.Fields {
 		p.name(f.Key, f.KeySpan, "a list of ports")
-		p.doc.Ports = append(p.doc.Ports, PortGroup{Name: f.Key, Span: f.KeySpan, Terms: p.portRefs(f.Value, "ports "+f.Key)})
+		g := PortGroup{Name: f.Key, Span: f.KeySpan}
+		if p.given(f, "spec.ports") {
+			g.Terms = p.portRefs(f.Value, "ports "+f.Key)
+		}
+		p.doc.Ports = append(p.doc.Ports, g)
 	}
 }
 

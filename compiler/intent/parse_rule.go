@@ -24,6 +24,8 @@ func (p *parser) protect(n *yamlpos.Node, path string) {
 		})
 		if ok && item.Get("party") == nil {
 			p.errorf("intent/missing-field", item.Span, "write {party: …, direction: in}", "%s: no party", path)
+		}
+		if item.Get("party") == nil || !ok && one.Party.Name == "" {
 			return
 		}
 		p.doc.Protect = append(p.doc.Protect, one)
@@ -78,11 +80,11 @@ func (p *parser) rule(n *yamlpos.Node, s Section, path string) (Rule, bool) {
 		table["at"] = func(v *yamlpos.Node) { r.At = p.at(v, path) }
 	}
 	ok := p.fields(n, path, table)
-	if !ok {
+	if n.Kind != yamlpos.Map {
 		return r, false
 	}
 	for _, key := range []string{"from", "to"} {
-		if f := n.Field(key); f == nil || f.Value.Kind == yamlpos.Null {
+		if n.Get(key) == nil {
 			p.errorf("intent/missing-field", n.Span, "name a party, or any", "%s: the statement has no %s", path, key)
 			ok = false
 		}
@@ -148,14 +150,16 @@ func (p *parser) raws(n *yamlpos.Node) {
 				}
 			},
 			"rule": func(v *yamlpos.Node) {
-				if r.Rule = v; v.Kind != yamlpos.Map {
+				switch {
+				case v.Kind != yamlpos.Map:
 					p.wrongType(v, "spec.raw.rule", "a rule of Calico's")
-					r.Rule = nil
+				case p.allGiven(v, "spec.raw.rule"):
+					r.Rule = v
 				}
 			},
 		})
 		for _, key := range []string{"party", "direction", "rule"} {
-			if n := item.Get(key); ok && (n == nil || n.Kind == yamlpos.Null) {
+			if ok && item.Get(key) == nil {
 				p.errorf("intent/missing-field", item.Span, "write {party: …, direction: in, rule: {action: …}}", "spec.raw: no %s", key)
 				return
 			}

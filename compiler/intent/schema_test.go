@@ -242,7 +242,7 @@ func TestSchema_FitsTheLanguage(t *testing.T) {
 		}
 	}
 	corpus(t, func(name, text, want string) {
-		structural := strings.Contains(want, "intent/unknown-field") || strings.Contains(want, "intent/wrong-type") || strings.Contains(want, "intent/missing-field")
+		structural := strings.Contains(want, "intent/no-value") || strings.Contains(want, "intent/unknown-field") || strings.Contains(want, "intent/wrong-type") || strings.Contains(want, "intent/missing-field")
 		nodes, _ := yamlpos.Parse("bad.yaml", []byte(exampleOf(text)))
 		for _, n := range nodes {
 			if structural && !strings.Contains(want, "except without") && s.refuses(plainValue(n)) == "" {

@@ -102,8 +102,25 @@ func addRule(list []intent.Rule, r intent.Rule) []intent.Rule {
 
 // withoutMetadata leaves the metadata of a rule out; the compiler writes its own.
 func withoutMetadata(n *yamlpos.Node) *yamlpos.Node {
+	out := withoutNulls(n)
+	out.Fields = slices.DeleteFunc(out.Fields, func(f yamlpos.Field) bool { return f.Key == "metadata" })
+	return out
+}
+
+// withoutNulls leaves out keys without a value: Calico reads them as absent, and
+// the language does not have them.
+func withoutNulls(n *yamlpos.Node) *yamlpos.Node {
 	out := *n
-	out.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f yamlpos.Field) bool { return f.Key == "metadata" })
+	out.Fields, out.Items = nil, nil
+	for _, f := range n.Fields {
+		if f.Value != nil && f.Value.Kind != yamlpos.Null {
+			f.Value = withoutNulls(f.Value)
+			out.Fields = append(out.Fields, f)
+		}
+	}
+	for _, item := range n.Items {
+		out.Items = append(out.Items, withoutNulls(item))
+	}
 	return &out
 }
 
