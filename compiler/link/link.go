@@ -139,11 +139,20 @@ func (l *Linker) Fleet(nodes []host.Name) (*host.Fleet, diag.List, error) {
 		f.Hosts = append(f.Hosts, state)
 		underlay.Members = append(underlay.Members, host.Port{Host: name, Link: l.routing.UnderlayOf(&state)})
 	}
+	if slices.ContainsFunc(names, l.wireguard) {
+		f.Notes = append(f.Notes, "WireGuard is on: packets between nodes are walked without its device and its outer packet, so host endpoints may judge them otherwise")
+	}
 	f.Segments = []host.Segment{underlay}
 	f.Endpoints = l.Endpoints(names)
 	f.Virtual = l.virtual()
 	all.Sort()
 	return f, once(all), nil
+}
+
+// wireguard reports whether Felix makes a WireGuard device on a node.
+func (l *Linker) wireguard(name host.Name) bool {
+	s := l.index.Settings(string(name), l.nodeOptions(&host.State{}))
+	return s.Wireguard || s.WireguardV6
 }
 
 // once leaves out what was found on several nodes; the list is sorted.
