@@ -119,6 +119,9 @@ func (l *loaded) nameIntents(f *host.Fleet) {
 	for i := range f.Origins {
 		o := &f.Origins[i]
 		span, ok := l.compiled.RuleSpan(o.Kind, o.Namespace, o.Name, o.Direction, o.Rule)
+		if !ok && o.Kind == "Tier" && o.File == compiledName {
+			o.File, o.Line = "", 0 // nobody wrote it
+		}
 		if !ok {
 			continue
 		}

@@ -25,7 +25,7 @@ func (l *loaded) nameIntent(c *trace.Connection) {
 			}
 		case d.Deciding && d.Source == nil && closing != nil:
 			d.Source = closing
-			if c.Reason.Source == nil && c.Reason.Policy != nil && c.Reason.Policy.Kind == "Tier" {
+			if c.Reason.Policy != nil && c.Reason.Policy.Kind == "Tier" {
 				c.Reason.Source = closing
 			}
 		}

@@ -206,9 +206,17 @@ func problemFinding(p felix.Problem, origins []felix.Origin) diag.Finding {
 	}
 }
 
-func originsOf(in []felix.Origin) []host.Origin {
+// originsOf adds to the ends of tiers where the tiers are written.
+func (l *Linker) originsOf(in []felix.Origin) []host.Origin {
+	tiers := map[string]diag.Span{}
+	for _, o := range l.snapshot.Tiers {
+		tiers[o.Object.Name] = o.Source.Span()
+	}
 	out := make([]host.Origin, len(in))
 	for i, o := range in {
+		if at, ok := tiers[o.Name]; ok && o.Kind == "Tier" && o.File == "" {
+			o.File, o.Line = at.File, at.Start.Line
+		}
 		out[i] = host.Origin{
 			Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Tier: o.Tier,
 			Direction: o.Direction, Rule: o.Rule, File: o.File, Line: o.Line,

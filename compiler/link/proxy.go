@@ -103,7 +103,7 @@ const beLiberal = "net.netfilter.nf_conntrack_tcp_be_liberal"
 // both, in one list. In IPVS mode kube-proxy's part is there already. Node is
 // Felix's backend.
 func (l *Linker) addServices(s *host.State, node nf.Backend, result *felix.Result, proxy *kubeproxy.Result) ([]host.Origin, diag.List, error) {
-	origins := originsOf(result.Origins)
+	origins := l.originsOf(result.Origins)
 	backend := node
 	if !backend.Iptables() {
 		backend = nf.IptablesNFT
