@@ -272,6 +272,9 @@ func (p *production) fleet() (*host.Fleet, error) {
 		return nil, usageError("%v", err)
 	}
 	l.nameIntents(f)
+	if p.flags.kernel {
+		perform.Quieten(f)
+	}
 	p.now = f
 	p.forgetSaid()
 	return f, l.report(p.cmd)

@@ -27,6 +27,15 @@ type performance struct {
 	rules, tables int
 }
 
+// Quieten makes the simulator's nodes send no redirects, as those of namespaces do
+// not: a kernel limits its ICMP errors together with them.
+func Quieten(f *host.Fleet) {
+	for i := range f.Hosts {
+		f.Hosts[i].Sysctls["net.ipv4.conf.all.send_redirects"] = "0"
+		f.Hosts[i].Sysctls["net.ipv4.conf.default.send_redirects"] = "0"
+	}
+}
+
 // Perform plays the steps in network namespaces and compares. It begins with a
 // fleet whose nodes have connection tables for room entries; 0 is the kernel's
 // own size. write writes a rule for a person.
