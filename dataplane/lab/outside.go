@@ -88,6 +88,7 @@ func (l *Lab) routesOutside(outside []Outside) error {
 					routes = append(routes, fmt.Sprintf("route replace %s via %s", r.Dst, own))
 				}
 			}
+			routes = append(routes, elsewhere(s, port.Link, own)...)
 			for _, o := range outside {
 				if !o.Nobody && o.At.Host == port.Host && l.behind[o.At] != ns && o.Addr.Is4() == own.Is4() {
 					routes = append(routes, fmt.Sprintf("route replace %s via %s", o.Addr, own))
@@ -99,6 +100,21 @@ func (l *Lab) routesOutside(outside []Outside) error {
 		}
 	}
 	return nil
+}
+
+// elsewhere are the ways to the node's addresses on its other links, by the one that
+// it has here.
+func elsewhere(s *host.State, here host.LinkName, own netip.Addr) (routes []string) {
+	for i := range s.Links {
+		if l := &s.Links[i]; l.Name != here && !l.Loopback {
+			for _, a := range firstAddrs(l) {
+				if a.Is4() == own.Is4() && a != own {
+					routes = append(routes, fmt.Sprintf("route replace %s via %s", a, own))
+				}
+			}
+		}
+	}
+	return routes
 }
 
 // gateways gives an outside the addresses that a node's routes lead to there and
