@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
+	"strings"
 )
 
 // File is one object with the name of a file for it.
@@ -24,11 +24,7 @@ func (f File) JSON() ([]byte, error) { return json.MarshalIndent(f.tree, "", "  
 func (o *Output) Files() []File {
 	var out []File
 	add := func(t tree, kind, ns, name string) {
-		file := kind + "-" + name + ".yaml"
-		if ns != "" {
-			file = kind + "-" + ns + "-" + name + ".yaml"
-		}
-		out = append(out, File{Name: fileName(file), tree: t})
+		out = append(out, File{Name: fileName(kind, ns, name), tree: t})
 	}
 	for _, t := range o.Tiers {
 		add(t.tree(), "tier", "", t.Name)
@@ -46,16 +42,18 @@ func (o *Output) Files() []File {
 	return out
 }
 
-var upper = regexp.MustCompile(`[A-Z]+`)
-
-func fileName(s string) string {
-	return upper.ReplaceAllStringFunc(s, func(m string) string {
-		b := []byte(m)
-		for i := range b {
-			b[i] += 'a' - 'A'
-		}
-		return string(b)
-	})
+// fileName is the name of an object's file, and of no other object's: behind a
+// namespace with dashes stands an underscore, which no name has, so that it is
+// clear where the namespace ends.
+func fileName(kind, namespace, name string) string {
+	end := "-"
+	switch {
+	case namespace == "":
+		end = ""
+	case strings.Contains(namespace, "-"):
+		end = "_"
+	}
+	return strings.ToLower(kind) + "-" + namespace + end + name + ".yaml"
 }
 
 // WriteYAML writes all objects as one stream of documents.
