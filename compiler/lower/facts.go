@@ -185,11 +185,10 @@ func (f *facts) addNodes(m *cluster.Model) {
 	for _, n := range m.Nodes {
 		one := node{name: n.Value.Name, labels: n.Value.Labels}
 		for _, a := range nodeAddrs(&n.Value) {
-			p, ok := calico.ParseNet(a)
-			if !ok {
-				continue
+			a, _, _ = strings.Cut(a, "/") // masked, a network would not be the node's own address
+			if p, ok := calico.ParseNet(a); ok {
+				f.addNet(p)
 			}
-			f.addNet(netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
 		}
 		if b := n.Value.Spec.BGP; b != nil {
 			for _, a := range []string{b.IPv4Address, b.IPv6Address} {
@@ -251,7 +250,6 @@ func nodeAddrs(n *calico.Node) []string {
 	var out []string
 	if b := n.Spec.BGP; b != nil {
 		for _, a := range []string{b.IPv4Address, b.IPv6Address} {
-			a, _, _ = strings.Cut(a, "/")
 			out = append(out, a)
 		}
 		out = append(out, b.IPv4IPIPTunnelAddr)
