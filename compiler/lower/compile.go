@@ -17,7 +17,7 @@ type Options struct {
 // Compile turns a program into objects. The snapshot may be nil.
 func Compile(p *intent.Program, s *cluster.Snapshot, opt Options) (*Output, diag.List) {
 	c := &compiler{program: p, options: opt, facts: factsOf(s), out: &Output{}, names: map[string]*intent.Atom{},
-		behind: map[*intent.Atom]*intent.Atom{}, sets: map[string]bool{}, effective: map[*intent.Statement]bool{}}
+		behind: map[*intent.Atom]*intent.Atom{}, effective: map[*intent.Statement]bool{}}
 	for _, t := range p.Tiers {
 		if !t.Exists {
 			c.out.Tiers = append(c.out.Tiers, Tier{Name: t.Name, Order: t.Order, Span: t.Span})
@@ -48,7 +48,6 @@ type compiler struct {
 	out     *Output
 	diags   diag.List
 	names   map[string]*intent.Atom
-	sets    map[string]bool
 	// behind are the pods behind the services asked for so far.
 	behind map[*intent.Atom]*intent.Atom
 	// effective are the allows that rules were made of.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"tortie/compiler/diag"
 	"tortie/compiler/intent"
 	"tortie/compiler/selector"
 	"tortie/dataplane/packet"
@@ -234,10 +235,34 @@ func setEntity(name string) Entity {
 	return Entity{Selector: netsLabel + " == '" + name + "'", NamespaceSelector: "global()"}
 }
 
+// addSet adds a network set, once. Two of one name would be one object, with the
+// networks of one of them.
 func (c *compiler) addSet(s NetworkSet) {
-	if !c.sets[s.Name] {
-		c.sets[s.Name] = true
-		c.out.Sets = append(c.out.Sets, s)
+	for _, have := range c.out.Sets {
+		switch {
+		case have.Name != s.Name:
+		case have.Intent == "" && s.Intent == "" || have.Span == s.Span:
+			return
+		default:
+			c.setCollision(have, s)
+			return
+		}
+	}
+	c.out.Sets = append(c.out.Sets, s)
+}
+
+func (c *compiler) setCollision(a, b NetworkSet) {
+	if a.Intent > b.Intent {
+		a, b = b, a
+	}
+	f := diag.Finding{Code: "intent/name-collision", Severity: diag.Error, Span: b.Span, Hint: "rename one of the parties",
+		Message: "two parties would give network sets the name " + b.Name, Related: []diag.Related{{Span: a.Span, Message: "the other"}}}
+	if a.Intent == "" {
+		f.Hint, f.Related = "rename the party", nil
+		f.Message = "the party would give a network set the name " + b.Name + ", which the set of the cluster's own networks has"
+	}
+	if !slices.ContainsFunc(c.diags, func(have diag.Finding) bool { return have.Code == f.Code && have.Span == f.Span }) {
+		c.diags.Add(f)
 	}
 }
 
