@@ -194,7 +194,7 @@ func (in *inputFlags) newLinker(l *loaded) error {
 	if opt.NodeRules, err = in.readNodeRules(l); err != nil {
 		return err
 	}
-	if in.staged && l.snapshot.EnforceStaged() == 0 {
+	if in.staged && l.enforceStaged() == 0 {
 		l.findings.Add(diag.Finding{Code: "cluster/nothing-staged", Severity: diag.Note, Message: "--staged: no staged policies in the input"})
 	}
 	linker, findings := link.New(l.snapshot, opt)

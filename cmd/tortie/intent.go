@@ -86,6 +86,15 @@ func (l *loaded) addIntents(files []cluster.File, opt cluster.Options, first dia
 	return l.named(found)
 }
 
+// enforceStaged takes staged policies as enforced, those of intents too, and says
+// how many there are.
+func (l *loaded) enforceStaged() int {
+	if l.compiled != nil {
+		l.compiled.Enforced = true
+	}
+	return l.snapshot.EnforceStaged()
+}
+
 // named gives findings about compiled objects the places of the intents behind
 // them.
 func (l *loaded) named(found diag.List) diag.List {

@@ -16,7 +16,7 @@ import (
 func (o *Output) RuleSpan(kind, namespace, name, direction string, rule int) (span diag.Span, ok bool) {
 	for i := range o.Policies {
 		p := &o.Policies[i]
-		if p.Kind() != kind || p.Namespace != namespace || p.Name != name {
+		if !o.at(p, kind, namespace, name) {
 			continue
 		}
 		rules, closed := p.Ingress, p.ProtectedIn
@@ -110,9 +110,27 @@ func (r Rule) words() string {
 func (o *Output) Closes(kind, namespace, name, direction string) bool {
 	for i := range o.Policies {
 		p := &o.Policies[i]
-		if p.Kind() == kind && p.Namespace == namespace && p.Name == name {
+		if o.at(p, kind, namespace, name) {
 			return direction == "ingress" && p.ProtectedIn.Start.Line > 0 || direction == "egress" && p.ProtectedOut.Start.Line > 0
 		}
 	}
 	return false
+}
+
+// at reports whether a policy is the one of this kind and name, or, when Enforced
+// says that staged policies are taken as enforced, becomes it.
+func (o *Output) at(p *Policy, kind, namespace, name string) bool {
+	if p.Namespace != namespace || p.Name != name {
+		return false
+	}
+	if !o.Enforced {
+		return p.Kind() == kind
+	}
+	return strings.TrimPrefix(p.Kind(), "Staged") == kind && (p.Stage || !o.staged(namespace, name))
+}
+
+// staged reports whether a staged policy has a name, which enforced takes the place
+// of the one that is not.
+func (o *Output) staged(namespace, name string) bool {
+	return slices.ContainsFunc(o.Policies, func(p Policy) bool { return p.Stage && p.Namespace == namespace && p.Name == name })
 }

@@ -29,6 +29,8 @@ type Output struct {
 	Policies      []Policy
 	// Intents are the names of the documents.
 	Intents []string
+	// Enforced says that the objects were read with staged policies as enforced ones.
+	Enforced bool
 }
 
 // Tier is a tier that the cluster does not have yet.
