@@ -1,8 +1,6 @@
 package walk
 
 import (
-	"slices"
-
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 	"tortie/simulator/conntrack"
@@ -119,16 +117,26 @@ func (n *node) accepted(f *flight, r eval.RuleRef, priority int32) {
 // hook, because kube-proxy accepts packets by a mark of its own, behind the policy that
 // let them pass; else the policy of an earlier hook that set what was asked for.
 func (n *node) marker(f *flight, asked uint32) eval.RuleRef {
+	if asked == 0 {
+		return eval.RuleRef{}
+	}
 	still := f.p.Mark
-	for _, fits := range []func(m *eval.MarkChange) bool{
-		func(m *eval.MarkChange) bool { return m.Hook == f.ctx.Hook && m.Bits&asked&still != 0 },
-		func(m *eval.MarkChange) bool { return m.Hook == f.ctx.Hook && m.Bits&still != 0 && n.ofPolicy(m.Rule) },
-		func(m *eval.MarkChange) bool { return m.Bits&asked&still != 0 && n.ofPolicy(m.Rule) },
-	} {
-		for _, m := range slices.Backward(f.ctx.Marks) {
-			if asked != 0 && fits(&m) {
-				return m.Rule
-			}
+	if r := n.marked(f, asked&still, true, false); !r.IsZero() {
+		return r
+	}
+	if r := n.marked(f, still, true, true); !r.IsZero() {
+		return r
+	}
+	return n.marked(f, asked&still, false, true)
+}
+
+// marked is the last rule, here in this hook or anywhere, of a policy or of anybody,
+// that set any of the bits.
+func (n *node) marked(f *flight, bits uint32, here, policy bool) eval.RuleRef {
+	for i := len(f.ctx.Marks) - 1; i >= 0; i-- {
+		m := &f.ctx.Marks[i]
+		if m.Bits&bits != 0 && (!here || m.Hook == f.ctx.Hook) && (!policy || n.ofPolicy(m.Rule)) {
+			return m.Rule
 		}
 	}
 	return eval.RuleRef{}
