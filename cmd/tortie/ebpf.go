@@ -9,7 +9,6 @@ import (
 	"tortie/compiler/link"
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
-	"tortie/simulator/chance"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 )
@@ -48,41 +47,22 @@ func (t *traceFlags) byPolicies(l *loaded, f *host.Fleet, src walk.End, dst neti
 	case to.proto == packet.ProtoICMPv6:
 		p.ICMPType = 128
 	}
-	service, backends := l.linker.Backends(dst, to.port, to.proto)
+	service, backends := l.linker.Backends(src.Host, dst, to.port, to.proto)
 	if service == "" {
 		return e.connection(src, p), nil
 	}
 	if len(backends) == 0 {
 		return e.without(p, trace.Deny, fmt.Sprintf("service %s has no ready endpoint for port %d/%s", service, to.port, to.proto)), nil
 	}
-	shown, ok := e.everyBackend(src, p, backends, t.backend)
-	if !ok {
-		return shown, usageError("--backend %s: no backend of %s has that address", t.backend, to.text)
-	}
-	return shown, nil
-}
-
-func (e *ebpf) everyBackend(src walk.End, p packet.Packet, backends []netip.AddrPort, only string) (trace.Connection, bool) {
-	var shown *trace.Connection
-	var all []trace.Backend
+	all := outcomesOf{only: t.backend}
 	for _, b := range backends {
-		if only != "" && !chance.Is(b.String(), only) {
-			continue
-		}
 		p.Dst, p.DstPort = b.Addr(), b.Port()
-		c := e.connection(src, p)
-		all = append(all, trace.Backend{Address: b.String(), Verdict: c.Verdict, Reason: c.Reason})
-		if shown == nil || shown.Verdict == trace.Allow && c.Verdict != trace.Allow {
-			shown = &c
-		}
+		all.add(b.String(), e.connection(src, p))
 	}
-	if shown == nil {
-		return trace.Connection{}, false
+	if c := all.shown(); c != nil {
+		return *c, nil
 	}
-	if len(all) > 1 {
-		shown.Backends = all
-	}
-	return *shown, true
+	return trace.Connection{}, usageError("--backend %s: no backend of %s has that address", t.backend, to.text)
 }
 
 // connection asks the egress policies of the pod that sends, then the ingress

@@ -22,35 +22,40 @@ type plain struct {
 }
 
 func (d *plain) decide() {
-	asks := inquiry{visit: d.visit}
 	for i := range d.ep.tiers {
 		t := &d.ep.tiers[i]
-		ids := asks.inForce(t)
-		switch {
-		case len(ids) == 0:
-		case d.list(ids, t.Name):
-			return
-		case d.passed(ids) || t.DefaultAction == resolve.Pass:
-		default:
+		ids := inForce(t, d.visit.direction)
+		if len(ids) == 0 {
+			continue
+		}
+		switch d.list(ids, t.Name) {
+		case outcomePassed:
+		case outcomeNothing:
+			if t.DefaultAction == resolve.Pass {
+				continue
+			}
 			d.end = d.step(&trace.Policy{Kind: "Tier", Name: t.Name, Tier: t.Name, Direction: d.visit.direction})
 			return
-		}
-	}
-	for _, name := range d.ep.profiles {
-		if d.list([]policyKey{{Kind: "Profile", Name: name}}, "") {
+		default:
 			return
 		}
 	}
-	d.end = d.step(&trace.Policy{Kind: "Profiles", Direction: d.visit.direction})
+	var profiles []policyKey
+	for _, name := range d.ep.profiles {
+		profiles = append(profiles, policyKey{Kind: "Profile", Name: name})
+	}
+	if d.list(profiles, "") == outcomeNothing {
+		d.end = d.step(&trace.Policy{Kind: "Profiles", Direction: d.visit.direction})
+	}
 }
 
-// list asks policies in order; true says that one allowed or denied the packet, or
-// that this is not known.
-func (d *plain) list(ids []policyKey, tier string) bool {
+// list asks policies in order, and says what the first of them that has a matching
+// rule did; empty when that is not known.
+func (d *plain) list(ids []policyKey, tier string) string {
 	for _, id := range ids {
 		r := d.first(id)
 		if d.unknown != "" {
-			return true
+			return ""
 		}
 		if r == nil {
 			continue
@@ -63,19 +68,9 @@ func (d *plain) list(ids []policyKey, tier string) bool {
 		if r.Action == resolve.Deny {
 			d.end = s
 		}
-		return r.Action != resolve.Pass
+		return outcomes[r.Action]
 	}
-	return false
-}
-
-// passed reports whether one of the policies passed the packet on to the next tier.
-func (d *plain) passed(ids []policyKey) bool {
-	for _, id := range ids {
-		if r, ok := d.did[id]; ok && r.action == resolve.Pass {
-			return true
-		}
-	}
-	return false
+	return outcomeNothing
 }
 
 // first is the first rule of a policy that matches and does more than log.

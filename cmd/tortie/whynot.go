@@ -25,8 +25,8 @@ func explainPolicies(c *trace.Connection, l *loaded, dumped map[host.Name]bool) 
 				w.explainVisit(x, p, &v)
 			}
 		}
-		if i == 0 && len(p.Steps) > 0 && !dumped[host.Name(p.Steps[0].Node)] {
-			w.explainOwnPod(x, p, seen)
+		if i == 0 {
+			w.explainOwnPod(x, p, seen, dumped)
 		}
 	}
 	c.Explanation = x
@@ -68,6 +68,8 @@ const (
 	outcomeNothing = "no rule matched"
 )
 
+var outcomes = map[resolve.Action]string{resolve.Allow: outcomeAllowed, resolve.Deny: outcomeDenied, resolve.Pass: outcomePassed}
+
 // inquiry goes through the policies of one endpoint in the order in which they
 // were asked.
 type inquiry struct {
@@ -91,7 +93,7 @@ func (q *inquiry) run() {
 	}
 	governs := false
 	for i := range q.ep.tiers {
-		ids := q.inForce(&q.ep.tiers[i])
+		ids := inForce(&q.ep.tiers[i], q.visit.direction)
 		governs = governs || len(ids) > 0
 		if len(ids) > 0 && q.tier(&q.ep.tiers[i], ids) {
 			return
@@ -103,9 +105,9 @@ func (q *inquiry) run() {
 }
 
 // inForce are a tier's policies of the direction, without staged ones.
-func (q *inquiry) inForce(t *resolve.Tier) []policyKey {
+func inForce(t *resolve.Tier, direction string) []policyKey {
 	list := t.Ingress
-	if q.visit.direction == "egress" {
+	if direction == "egress" {
 		list = t.Egress
 	}
 	var out []policyKey
@@ -179,7 +181,7 @@ func (q *inquiry) ask(tier string, id policyKey, why string) string {
 	d, ok := q.did[id]
 	if ok {
 		c.Policy, c.Source = d.step.Policy, d.step.Source
-		c.Outcome = map[resolve.Action]string{resolve.Allow: outcomeAllowed, resolve.Deny: outcomeDenied, resolve.Pass: outcomePassed}[d.action]
+		c.Outcome = outcomes[d.action]
 		c.Text = fmt.Sprintf("%s by rule %d", c.Outcome, c.Policy.Rule)
 		if id.Kind == "Profile" {
 			c.Text = c.Outcome

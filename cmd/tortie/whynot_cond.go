@@ -112,14 +112,8 @@ func (j *judge) end(dir nf.Dir, is, not *resolve.Match) {
 		j.add(condition{side + ".nets", addr.String(), want, fmt.Sprintf("%s %s is not in %s", side, who, want), inPrefixes(is.Nets, addr),
 			fmt.Sprintf("add %s to %s.nets of {rule}", hostPrefix(addr), side)})
 	}
-	if len(not.Nets) > 0 && !slices.ContainsFunc(not.Nets, func(p netip.Prefix) bool { return p.Addr().Is4() == addr.Is4() }) {
-		// Felix leaves a rule out for the family of which it names no networks.
-		j.add(condition{side + ".notNets", addr.String(), "not " + prefixesText(not.Nets), fmt.Sprintf("%s.notNets makes it a rule for %s only", side,
-			packet.FamilyOf(not.Nets[0].Addr())), false, "add a rule like {rule} for " + j.p.Family().String()})
-	} else if len(not.Nets) > 0 {
-		want := prefixesText(not.Nets)
-		j.add(condition{side + ".notNets", addr.String(), "not " + want, fmt.Sprintf("%s %s is in the excluded %s", side, who, want),
-			!inPrefixes(not.Nets, addr), fmt.Sprintf("narrow %s.notNets of {rule} so that it leaves %s out", side, addr)})
+	if len(not.Nets) > 0 {
+		j.notNets(side, who, addr, not.Nets)
 	}
 	if len(is.Sets) > 0 {
 		j.selected(dir, is.Sets)
@@ -132,6 +126,20 @@ func (j *judge) end(dir nf.Dir, is, not *resolve.Match) {
 		j.add(c)
 	}
 	j.ports(dir, is, not)
+}
+
+// notNets judges excluded networks. Felix leaves a rule out for the family of which
+// it names none.
+func (j *judge) notNets(side, who string, addr netip.Addr, nets []netip.Prefix) {
+	want := prefixesText(nets)
+	c := condition{field: side + ".notNets", have: addr.String(), want: "not " + want, holds: !inPrefixes(nets, addr),
+		text:   fmt.Sprintf("%s %s is in the excluded %s", side, who, want),
+		change: fmt.Sprintf("narrow %s.notNets of {rule} so that it leaves %s out", side, addr)}
+	if !slices.ContainsFunc(nets, func(p netip.Prefix) bool { return p.Addr().Is4() == addr.Is4() }) {
+		c.holds, c.text = false, fmt.Sprintf("%s.notNets makes it a rule for %s only", side, packet.FamilyOf(nets[0].Addr()))
+		c.change = "add a rule like {rule} for " + j.p.Family().String()
+	}
+	j.add(c)
 }
 
 // selected judges a selector; a service of the source is one, too.

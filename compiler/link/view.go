@@ -1,9 +1,13 @@
 package link
 
 import (
+	"net/netip"
+
 	"tortie/compiler/cluster"
+	"tortie/compiler/kubeproxy"
 	"tortie/compiler/resolve"
 	"tortie/dataplane/host"
+	"tortie/dataplane/packet"
 )
 
 // View returns what a node's rules are made from: its endpoints with the
@@ -21,6 +25,12 @@ func (l *Linker) View(name host.Name) (*resolve.View, bool) {
 // EBPF reports whether Felix is in eBPF mode on a node, where it programs no chains.
 func (l *Linker) EBPF(name host.Name) bool {
 	return l.index.Settings(string(name), l.nodeOptions(&host.State{})).BPF
+}
+
+// Backends are the endpoints to which a service's cluster IP and port lead a client
+// on a node (see kubeproxy.Backends).
+func (l *Linker) Backends(node host.Name, addr netip.Addr, port uint16, proto packet.Proto) (service string, list []netip.AddrPort) {
+	return kubeproxy.Backends(l.snapshot, string(node), addr, port, proto)
 }
 
 // Model returns the policies, profiles and endpoints that views are made from.

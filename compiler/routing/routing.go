@@ -11,14 +11,11 @@ package routing
 import (
 	"cmp"
 	"crypto/sha1"
-	"fmt"
 	"maps"
 	"net"
 	"net/netip"
 	"regexp"
-	"slices"
 	"sort"
-	"strings"
 
 	"tortie/compiler/calico"
 	"tortie/compiler/cluster"
@@ -114,41 +111,6 @@ func New(s *cluster.Snapshot, m *cluster.Model) (*Cluster, diag.List) {
 	c.gatherBlocks(s)
 	c.noteTunnels()
 	return c, c.gatherHostNetworks(s)
-}
-
-// noteTunnels notes the nodes without an address for the tunnel that a pool asks for:
-// calico-node gives them one, and here they are without the device.
-func (c *Cluster) noteTunnels() {
-	for _, e := range []encap{encapVXLAN, encapIPIP} {
-		var without []string
-		for _, n := range c.nodes {
-			if a := map[encap]netip.Addr{encapVXLAN: n.vxlan4, encapIPIP: n.ipip}[e]; !a.IsValid() && c.encapsulates(e) {
-				without = append(without, n.name)
-			}
-		}
-		if len(without) > 0 && len(c.nodes) > 1 {
-			name := map[encap]string{encapVXLAN: "VXLAN", encapIPIP: "IP-in-IP"}[e]
-			c.Notes = append(c.Notes, fmt.Sprintf("a pool asks for %s, and %s without an address for its device (Calico annotates or stores it): what goes there is walked without the tunnel",
-				name, some(without)))
-		}
-	}
-}
-
-// encapsulates reports whether an IPv4 pool asks for a tunnel.
-func (c *Cluster) encapsulates(e encap) bool {
-	return slices.ContainsFunc(c.pools, func(p pool) bool { return p.encap == e && p.cidr.Addr().Is4() })
-}
-
-// some names nodes, of many the first.
-func some(names []string) string {
-	sort.Strings(names)
-	switch {
-	case len(names) == 1:
-		return "node " + names[0] + " is"
-	case len(names) <= 3:
-		return "nodes " + strings.Join(names, ", ") + " are"
-	}
-	return fmt.Sprintf("node %s and %d others are", names[0], len(names)-1)
 }
 
 // notUplink are the names of other links: no or every one, and those of Calico.

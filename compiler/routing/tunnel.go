@@ -1,7 +1,11 @@
 package routing
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
+	"sort"
+	"strings"
 
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
@@ -94,4 +98,40 @@ func (b *builder) hopTo(peer *node, a netip.Addr) (host.NextHop, bool) {
 		return host.NextHop{Via: far.Addr(), Dev: ipip, OnLink: true}, far.IsValid()
 	}
 	return plain, far.IsValid()
+}
+
+// noteTunnels notes the nodes without an address for the tunnel that an IPv4 pool asks
+// for: calico-node gives them one, and here they are without the device.
+func (c *Cluster) noteTunnels() {
+	c.noteTunnel("VXLAN", encapVXLAN, func(n *node) netip.Addr { return n.vxlan4 })
+	c.noteTunnel("IP-in-IP", encapIPIP, func(n *node) netip.Addr { return n.ipip })
+}
+
+func (c *Cluster) noteTunnel(name string, e encap, own func(*node) netip.Addr) {
+	asks := func(p pool) bool { return p.encap == e && p.cidr.Addr().Is4() }
+	if len(c.nodes) < 2 || !slices.ContainsFunc(c.pools, asks) {
+		return
+	}
+	var without []string
+	for i := range c.nodes {
+		if !own(&c.nodes[i]).IsValid() {
+			without = append(without, c.nodes[i].name)
+		}
+	}
+	if len(without) > 0 {
+		c.Notes = append(c.Notes, fmt.Sprintf("a pool asks for %s, and %s without an address for its device (Calico annotates or stores it): what goes there is walked without the tunnel",
+			name, some(without)))
+	}
+}
+
+// some names nodes, of many the first.
+func some(names []string) string {
+	sort.Strings(names)
+	switch {
+	case len(names) == 1:
+		return "node " + names[0] + " is"
+	case len(names) <= 3:
+		return "nodes " + strings.Join(names, ", ") + " are"
+	}
+	return fmt.Sprintf("node %s and %d others are", names[0], len(names)-1)
 }
