@@ -57,6 +57,10 @@ func (t *traceFlags) byPolicies(l *loaded, f *host.Fleet, src walk.End, dst neti
 	all := outcomesOf{only: t.backend}
 	for _, b := range backends {
 		p.Dst, p.DstPort = b.Addr(), b.Port()
+		if p.Dst == p.Src {
+			all.add(b.String(), e.without(p, trace.Unknown, "a pod that reaches itself by a service is not judged in eBPF mode"))
+			continue
+		}
 		all.add(b.String(), e.connection(src, p))
 	}
 	if c := all.shown(); c != nil {
