@@ -4,8 +4,8 @@
 //
 // In goes a snapshot as cluster.Read gives it; out comes a diag.List, each
 // finding with a code that Catalogue explains. The package reads no text and
-// decides no packets; what cannot be decoded at all has been reported by the
-// reader. It mirrors libcalico-go/lib/validator/v3, the schemas and validation
+// decides no packets; values that cannot be decoded have been reported by the
+// reader, and the rest of their objects is checked. It mirrors libcalico-go/lib/validator/v3, the schemas and validation
 // rules of api/config/crd at Calico v3.32.1, and the Kubernetes API server's
 // validation of network policies.
 package check
@@ -58,7 +58,7 @@ type run struct {
 type object struct {
 	src      cluster.Source
 	meta     metaObject
-	replaced bool // another object of that name counts
+	replaced bool // it does not count: another one of its name does, or it could not be read
 }
 
 // metaObject is what every object has.
@@ -85,7 +85,7 @@ func subjects(s *cluster.Snapshot) []object {
 			if !src.IsValid() || !obj.IsValid() || obj.IsNil() {
 				continue
 			}
-			o := object{src: src.Interface().(cluster.Source), replaced: v.Type().Field(i).Name == "Replaced"}
+			o := object{src: src.Interface().(cluster.Source), replaced: slices.Contains([]string{"Replaced", "Undecoded"}, v.Type().Field(i).Name)}
 			o.meta, _ = obj.Interface().(metaObject)
 			if obj.Kind() == reflect.Interface {
 				obj = obj.Elem()
@@ -186,6 +186,11 @@ func (r *run) finish() diag.List {
 		span          diag.Span
 	}
 	seen, given := map[diag.Span]bool{}, map[key]bool{}
+	for _, u := range r.snap.Undecoded { // the reader has told of these
+		for _, at := range u.Unread {
+			seen[at] = true
+		}
+	}
 	var out diag.List
 	for _, f := range r.out {
 		if f.Severity == diag.Error || severityOf(f.Code) == diag.Error {

@@ -3,6 +3,7 @@ package check
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,12 +102,35 @@ func TestCorpus_ErrorsHavePlaceAndHint(t *testing.T) {
 			if f.Span.Start.Line < 1 || f.Span.Start.Col < 1 {
 				t.Errorf("%s: no place: %+v", name, f)
 			}
-			if f.Hint == "" && f.Code != "yaml/bad-value" {
+			if f.Hint == "" {
 				t.Errorf("%s: no hint: %+v", name, f)
 			}
 			if !known[f.Code] {
 				t.Errorf("%s: code %s is not in the catalogue", name, f.Code)
 			}
 		}
+	}
+}
+
+// What can be read of an object is checked, though something else of it cannot.
+func TestRun_ChecksTheRestOfWhatCannotBeRead(t *testing.T) {
+	text := `apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: x}
+spec:
+  selector: app = 'web'
+  ingress:
+  - action: Alow
+    protocol: TCP
+    destination: {ports: [70000, "80-90"]}
+`
+	var got []string
+	for _, f := range errorsOf(all("f", text)) {
+		got = append(got, f.Span.String()+" "+f.Code)
+	}
+	slices.Sort(got)
+	want := []string{"f:5:17 selector/syntax", "f:7:13 value/not-one-of", "f:9:27 yaml/bad-value", "f:9:34 value/port-name"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

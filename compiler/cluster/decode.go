@@ -44,6 +44,13 @@ func decodeObject[T any](r *reader, src Source) (*T, bool) {
 		blameLists(diags, src.Kind)
 	}
 	r.diags = append(r.diags, diags...)
+	if !ok {
+		u := Undecoded{Source: src, Object: obj}
+		for _, d := range diags {
+			u.Unread = append(u.Unread, d.Span)
+		}
+		r.snap.Undecoded = append(r.snap.Undecoded, u)
+	}
 	return obj, ok
 }
 

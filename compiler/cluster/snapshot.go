@@ -58,6 +58,14 @@ type Object[T any] struct {
 	Object *T
 }
 
+// Undecoded is an object of any kind of which some values could not be read.
+type Undecoded struct {
+	Source
+	Object any
+	// Unread are the places of those values, of which findings tell.
+	Unread []diag.Span
+}
+
 // Replaced is an object of any kind that does not count.
 type Replaced struct {
 	Source Source
@@ -117,6 +125,9 @@ type Snapshot struct {
 	AdminNetworkPolicies         []Object[calico.AdminNetworkPolicy]
 	BaselineAdminNetworkPolicies []Object[calico.BaselineAdminNetworkPolicy]
 
+	// Undecoded are objects that are left out, because something of them could not be
+	// read; the rest of them can be checked all the same.
+	Undecoded []Undecoded
 	// Replaced are objects that another one of the same kind, namespace and name
 	// took the place of; they count for nothing and are here to be checked.
 	Replaced []Replaced
