@@ -53,6 +53,7 @@ simulator/chance     <- simulator/eval simulator/trace
 simulator/scenario   <- compiler/diag dataplane/packet dataplane/nf dataplane/host simulator/trace simulator/conntrack simulator/walk simulator/chance simulator/eval
 simulator/perform    <- dataplane/packet dataplane/nf dataplane/host dataplane/kernel dataplane/lab simulator/trace simulator/conntrack simulator/walk simulator/chance simulator/eval simulator/scenario
 simulator/difftest   <- *
+cmd/policies         <- compiler/calico compiler/cluster compiler/felix compiler/link compiler/resolve compiler/selector dataplane/host dataplane/nf dataplane/packet simulator/trace simulator/walk
 cmd/tortie           <- *
 `
 

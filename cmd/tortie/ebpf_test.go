@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"tortie/cmd/policies"
 	"tortie/compiler/cluster"
 	"tortie/compiler/link"
 	"tortie/dataplane/host"
@@ -31,12 +32,12 @@ func TestOracle_EBPF(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		e := &ebpf{newPolicyWorld(linker), linker, fleet}
+		e := policies.NewChainless(linker, fleet)
 		s := oracleSides{world: newOracleWorld(snap, false), fleet: fleet}
 		for _, try := range s.world.tries(seed, oraclePerCluster) {
 			p := packet.Packet{Src: try.p.src, Dst: try.p.dst, Proto: try.p.proto, SrcPort: try.p.sport, DstPort: try.p.dport,
 				ICMPType: try.p.icmpType, ICMPCode: try.p.icmpCode}
-			got := e.connection(walk.End{Addr: try.p.src, Host: host.Name(try.from.node), Link: host.LinkName(try.from.iface)}, p)
+			got := e.Judge(walk.End{Addr: try.p.src, Host: host.Name(try.from.node), Link: host.LinkName(try.from.iface)}, p)
 			if got.Verdict == trace.Unknown {
 				continue
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"tortie/compiler/link"
 	"tortie/dataplane/host"
@@ -108,6 +109,17 @@ func backendNodes(l *loaded, k *link.Linker, svc *end) []host.Name {
 				out = append(out, p.Host)
 			}
 		}
+	}
+	return out
+}
+
+// dumpedNodes are the nodes that captures stand for; their rules are nobody's
+// policies.
+func (in *inputFlags) dumpedNodes() map[host.Name]bool {
+	out := map[host.Name]bool{}
+	for _, d := range in.nodeDumps {
+		name, _, _ := strings.Cut(d, "=")
+		out[host.Name(name)] = true
 	}
 	return out
 }

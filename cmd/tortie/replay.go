@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"tortie/cmd/policies"
 	"tortie/compiler/diag"
 	"tortie/compiler/intent"
 	"tortie/compiler/store"
@@ -188,7 +189,7 @@ func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	world := scenario.World{Fleet: fleet, Change: p.change, Request: p.request, Policies: p.policies, Explain: explain, RuleText: ruleText}
+	world := scenario.World{Fleet: fleet, Change: p.change, Request: p.request, Policies: p.policies, Explain: policies.Attribute, RuleText: ruleText}
 	var seen perform.Rehearsal
 	if p.flags.kernel {
 		world.Watch = seen.Watch

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"tortie/cmd/policies"
 	"tortie/compiler/link"
 	"tortie/dataplane/host"
 	"tortie/dataplane/iptables"
@@ -118,7 +119,7 @@ func met(expect string, v trace.Verdict) bool {
 
 func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.Connection, error) {
 	var random *chance.Script
-	w := walk.New(fleet, walk.Options{OfPolicy: ofPolicy, Choose: func(c eval.Choice) int { return random.Choose(c) }})
+	w := walk.New(fleet, walk.Options{OfPolicy: policies.Holds, Choose: func(c eval.Choice) int { return random.Choose(c) }})
 	w.Record(&trace.Recorder{All: t.all || t.output == "html", Text: ruleText})
 	r := resolver{fleet: fleet, walker: w, loaded: l, iface: t.iface}
 	switch t.family {
@@ -155,8 +156,10 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	if note := r.notLed(to, &c); note != "" {
 		c.Notes = append(c.Notes, note)
 	}
-	explain(&c, fleet)
-	explainPolicies(&c, l, t.in.dumpedNodes())
+	policies.Attribute(&c, fleet)
+	if l.linker != nil {
+		policies.New(l.linker).Explain(&c, t.in.dumpedNodes())
+	}
 	l.nameIntent(&c)
 	c.Notes = append(c.Notes, fleet.Notes...)
 	return c, nil

@@ -1,4 +1,11 @@
-package main
+// Package policies says in terms of Calico's policies why a connection ended as it did.
+//
+// In go a connection that was walked through a fleet (simulator/trace) and the cluster
+// that the fleet was made of (compiler/link); out comes which policy each rule stands
+// for, who was asked in which order, the rule that almost allowed a denied packet and
+// the smallest change that would. For nodes in eBPF mode, which have no chains, it
+// evaluates the policies of pods as Calico documents them. It walks no packets.
+package policies
 
 import (
 	"net/netip"
@@ -13,9 +20,9 @@ import (
 	"tortie/dataplane/host"
 )
 
-// policyWorld finds what stands behind rules: the views of nodes, the policies
+// World finds what stands behind rules: the views of nodes, the policies
 // as they were read, and the endpoints that own addresses.
-type policyWorld struct {
+type World struct {
 	linker *link.Linker
 	nodes  map[host.Name]*nodeView
 	model  *cluster.Model
@@ -23,8 +30,9 @@ type policyWorld struct {
 	owners map[netip.Addr]*calico.Endpoint
 }
 
-func newPolicyWorld(l *link.Linker) *policyWorld {
-	w := &policyWorld{linker: l, nodes: map[host.Name]*nodeView{}, model: l.Model(),
+// New prepares a cluster.
+func New(l *link.Linker) *World {
+	w := &World{linker: l, nodes: map[host.Name]*nodeView{}, model: l.Model(),
 		byID: map[policyKey]*calico.Policy{}, owners: map[netip.Addr]*calico.Endpoint{}}
 	for i := range w.model.Policies {
 		p := &w.model.Policies[i].Value
@@ -51,7 +59,7 @@ type nodeView struct {
 }
 
 // node returns a node's view, nil for a node that is not modelled.
-func (w *policyWorld) node(name host.Name) *nodeView {
+func (w *World) node(name host.Name) *nodeView {
 	if n, ok := w.nodes[name]; ok {
 		return n
 	}
@@ -171,7 +179,7 @@ func (n *nodeView) origin(key policyKey) resolve.Origin {
 
 // written returns, for rule i of a view's policy, the rule as libcalico-go has
 // it, with the selectors' texts; nil when that cannot be told.
-func (w *policyWorld) written(key policyKey, direction string, rules []resolve.Rule, i int) *calico.Rule {
+func (w *World) written(key policyKey, direction string, rules []resolve.Rule, i int) *calico.Rule {
 	p := w.byID[key]
 	if p == nil {
 		return nil

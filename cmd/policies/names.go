@@ -1,4 +1,4 @@
-package main
+package policies
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ const (
 )
 
 // named writes an address with the pod that has it.
-func (w *policyWorld) named(a netip.Addr) string {
+func (w *World) named(a netip.Addr) string {
 	if e := w.owners[a]; e != nil {
 		return fmt.Sprintf("%s (%s)", a, e.Workload)
 	}
@@ -27,7 +27,7 @@ func (w *policyWorld) named(a netip.Addr) string {
 
 // describe says how a rule would name an end: by a label of its pod, or by its
 // address. Namespace is the namespace that need not be said.
-func (w *policyWorld) describe(a netip.Addr, namespace string) string {
+func (w *World) describe(a netip.Addr, namespace string) string {
 	e := w.owners[a]
 	if e == nil {
 		return hostPrefix(a).String()

@@ -1,4 +1,4 @@
-package main
+package policies
 
 import (
 	"fmt"
@@ -9,31 +9,27 @@ import (
 	"tortie/simulator/trace"
 )
 
-// explainPolicies fills in what the policies of modelled nodes had to say. The
-// connection's steps must name their policies already.
-func explainPolicies(c *trace.Connection, l *loaded, dumped map[host.Name]bool) {
-	if l.linker == nil {
-		return
-	}
-	w := newPolicyWorld(l.linker)
+// Explain fills in what the policies of modelled nodes had to say; captured is true of
+// those that are not. The connection has been through Attribute.
+func (w *World) Explain(c *trace.Connection, captured map[host.Name]bool) {
 	x := &trace.Explanation{Sides: []trace.Side{}, Considered: []trace.Considered{}}
 	for i := range c.Packets {
 		p := &c.Packets[i]
 		seen := visits(p.Steps)
 		for _, v := range seen {
-			if !dumped[v.node] {
+			if !captured[v.node] {
 				w.explainVisit(x, p, &v)
 			}
 		}
 		if i == 0 {
-			w.explainOwnPod(x, p, seen, dumped)
+			w.explainOwnPod(x, p, seen, captured)
 		}
 	}
 	c.Explanation = x
 }
 
 // explainVisit adds a visit that decided something.
-func (w *policyWorld) explainVisit(x *trace.Explanation, p *trace.Packet, v *visit) {
+func (w *World) explainVisit(x *trace.Explanation, p *trace.Packet, v *visit) {
 	n := w.node(v.node)
 	if n == nil {
 		return
@@ -47,7 +43,7 @@ func (w *policyWorld) explainVisit(x *trace.Explanation, p *trace.Packet, v *vis
 }
 
 // conclude runs an inquiry and adds it, if something was decided.
-func (w *policyWorld) conclude(x *trace.Explanation, q *inquiry, packet trace.Direction) {
+func (w *World) conclude(x *trace.Explanation, q *inquiry, packet trace.Direction) {
 	q.run()
 	if q.side.Outcome == "" {
 		return
@@ -73,7 +69,7 @@ var outcomes = map[resolve.Action]string{resolve.Allow: outcomeAllowed, resolve.
 // inquiry goes through the policies of one endpoint in the order in which they
 // were asked.
 type inquiry struct {
-	world *policyWorld
+	world *World
 	node  *nodeView
 	visit *visit
 	ep    governed

@@ -29,7 +29,7 @@ func TestTrace_NodeToItsOwnPod(t *testing.T) {
 		if s := c.Explanation.Sides; len(s) != 1 || s[0].Endpoint != "shop/web-0" || s[0].Policy != nil || !strings.Contains(s[0].Text, "no policy applies") {
 			t.Errorf("%s: sides %+v", mode, s)
 		}
-		if s := ask("shop/catalog-0:8082").Explanation.Sides; len(s) != 1 || s[0].Outcome != outcomeDenied {
+		if s := ask("shop/catalog-0:8082").Explanation.Sides; len(s) != 1 || s[0].Outcome != "denied" {
 			t.Errorf("%s: another node's pod: %+v", mode, s)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package policies
 
 import (
 	"slices"
@@ -9,8 +9,8 @@ import (
 
 // explainOwnPod says of a packet that a node sent to a pod of its own that no
 // policy was asked: Felix lets a node's own packets to its pods pass their chains by.
-func (w *policyWorld) explainOwnPod(x *trace.Explanation, p *trace.Packet, seen []visit, dumped map[host.Name]bool) {
-	if p.Verdict != trace.Allow || len(p.Steps) == 0 || p.Steps[0].Kind != trace.KindLocal || dumped[host.Name(p.Steps[0].Node)] {
+func (w *World) explainOwnPod(x *trace.Explanation, p *trace.Packet, seen []visit, captured map[host.Name]bool) {
+	if p.Verdict != trace.Allow || len(p.Steps) == 0 || p.Steps[0].Kind != trace.KindLocal || captured[host.Name(p.Steps[0].Node)] {
 		return
 	}
 	var iface string

@@ -1,4 +1,4 @@
-package main
+package policies
 
 import (
 	"net/netip"
@@ -10,8 +10,9 @@ import (
 	"tortie/simulator/trace"
 )
 
-// explain fills in which policy each rule was made from, and its line.
-func explain(c *trace.Connection, f *host.Fleet) {
+// Attribute fills in which policy each rule of a connection's way was made from, its
+// line, and who has the addresses of the ends.
+func Attribute(c *trace.Connection, f *host.Fleet) {
 	for i := range c.Packets {
 		p := &c.Packets[i]
 		for j := range p.Steps {
@@ -50,25 +51,14 @@ func originOf(f *host.Fleet, n int) (*trace.Policy, *trace.Source) {
 	return p, &trace.Source{File: o.File, Line: o.Line}
 }
 
-// dumpedNodes are the nodes that captures stand for; their rules are nobody's
-// policies.
-func (in *inputFlags) dumpedNodes() map[host.Name]bool {
-	out := map[host.Name]bool{}
-	for _, d := range in.nodeDumps {
-		name, _, _ := strings.Cut(d, "=")
-		out[host.Name(name)] = true
-	}
-	return out
-}
-
 // plumbing says whether a chain is one of Felix's that hold no policy: their
 // marks are of no interest.
 func plumbing(chain string) bool {
-	return strings.HasPrefix(bareChain(chain), "cali-") && !ofPolicy(nf.ChainName(chain))
+	return strings.HasPrefix(bareChain(chain), "cali-") && !Holds(nf.ChainName(chain))
 }
 
-// ofPolicy says whether a chain is one of Felix's for a policy or a profile.
-func ofPolicy(chain nf.ChainName) bool {
+// Holds says whether a chain is one of Felix's for a policy or a profile.
+func Holds(chain nf.ChainName) bool {
 	for _, p := range []string{"cali-pi-", "cali-po-", "cali-pri-", "cali-pro-"} {
 		if strings.HasPrefix(bareChain(string(chain)), p) {
 			return true

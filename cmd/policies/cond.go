@@ -1,4 +1,4 @@
-package main
+package policies
 
 import (
 	"fmt"
@@ -23,7 +23,7 @@ type condition struct {
 
 // judge evaluates the conditions of one policy rule one by one.
 type judge struct {
-	world   *policyWorld
+	world   *World
 	node    *nodeView
 	rule    *resolve.Rule
 	written *calico.Rule // may be nil
@@ -34,7 +34,7 @@ type judge struct {
 }
 
 // conditionsOf judges all conditions of a rule; false when one is not known.
-func (w *policyWorld) conditionsOf(n *nodeView, rule *resolve.Rule, written *calico.Rule, p *packet.Packet) ([]condition, bool) {
+func (w *World) conditionsOf(n *nodeView, rule *resolve.Rule, written *calico.Rule, p *packet.Packet) ([]condition, bool) {
 	j := judge{world: w, node: n, rule: rule, written: written, p: p}
 	j.protocol()
 	j.icmp()

@@ -1,4 +1,4 @@
-package main
+package policies
 
 import (
 	"tortie/compiler/resolve"
@@ -10,7 +10,7 @@ import (
 // chains: tiers in order, in each the first rule that matches; profiles behind
 // the tiers that passed.
 type plain struct {
-	world *policyWorld
+	world *World
 	node  *nodeView
 	visit *visit
 	ep    governed

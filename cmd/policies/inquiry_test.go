@@ -1,41 +1,52 @@
-package main
+package policies
 
 import (
 	"fmt"
-	"io"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"tortie/compiler/cluster"
+	"tortie/compiler/link"
 	"tortie/compiler/resolve"
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
-
-	"github.com/spf13/cobra"
 )
 
 // explained is a fleet of which connections are traced and explained.
 type explained struct {
 	fleet *host.Fleet
-	load  *loaded
-	world *policyWorld
+	world *World
 	walk  *walk.Walker
 }
 
-func loadExplained(t *testing.T, dataplane, file string) *explained {
+func loadExplained(t *testing.T, dataplane, dir string) *explained {
 	t.Helper()
-	atRoot(t)
-	cmd := &cobra.Command{}
-	cmd.SetErr(io.Discard)
-	in := inputFlags{filenames: []string{file}, dataplane: dataplane}
-	l := &loaded{texts: map[string][]byte{}}
-	fleet, err := in.loadFleet(cmd, l, nil)
-	if err != nil {
-		t.Fatal(err)
+	var files []cluster.File
+	for _, pattern := range []string{"*/*.yaml"} {
+		names, err := filepath.Glob(filepath.Join("../..", dir, pattern))
+		if err != nil || len(names) == 0 {
+			t.Fatal(names, err)
+		}
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, cluster.File{Name: name, Data: data})
+		}
+	}
+	snap, findings := cluster.Read(files, cluster.Options{})
+	linker, more := link.New(snap, link.Options{Iptables: dataplane == "iptables", NFTables: dataplane == "nftables"})
+	fleet, _, err := linker.Fleet(nil)
+	if err != nil || append(findings, more...).HasErrors() {
+		t.Fatal(err, findings, more)
 	}
 	w := walk.New(fleet, walk.Options{})
-	w.Record(&trace.Recorder{Text: ruleText})
-	return &explained{fleet, l, newPolicyWorld(l.linker), w}
+	w.Record(&trace.Recorder{})
+	return &explained{fleet, New(linker), w}
 }
 
 // tally counts what a test compared.
@@ -79,8 +90,8 @@ func (x *explained) connect(t *testing.T, n *tally, from, to host.Endpoint, prot
 	x.walk.Reset()
 	c := x.walk.Connect(walk.Request{From: walk.End{Addr: from.Addrs[0], Host: from.Host, Link: from.Link}, Dst: to.Addrs[0],
 		Proto: proto, SrcPort: 40000, DstPort: port})
-	explain(&c, x.fleet)
-	explainPolicies(&c, x.load, nil)
+	Attribute(&c, x.fleet)
+	x.world.Explain(&c, nil)
 	name := fmt.Sprintf("%s to %s %s/%d", from.Name, to.Name, proto, port)
 	n.connections++
 	for i := range c.Packets {
