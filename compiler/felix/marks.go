@@ -44,5 +44,12 @@ func allocateMarks(s *resolve.Settings) (marks, error) {
 	return m, nil
 }
 
+// WireguardMark is the mark of the packets that Felix has WireGuard send; 0 when it
+// is off.
+func WireguardMark(s *resolve.Settings) uint32 {
+	m, _ := allocateMarks(s)
+	return m.wireguard
+}
+
 // calico are the bits that are cleared on entry: all but drop and endpoint.
 func (m marks) calico() uint32 { return m.accept | m.pass | m.scratch0 | m.scratch1 }

@@ -55,6 +55,8 @@ type Linker struct {
 	// assumed.
 	base  resolve.Config
 	notes []string
+	// wireGuardAssumed says that routing has what nodes would publish of WireGuard.
+	wireGuardAssumed bool
 }
 
 // New prepares a cluster. Findings are about objects that cannot be converted.
@@ -124,7 +126,7 @@ func (l *Linker) Fleet(nodes []host.Name) (*host.Fleet, diag.List, error) {
 	if nodes == nil {
 		names = l.NodeNames()
 	}
-	f := &host.Fleet{Origins: []host.Origin{{}}, Notes: append(l.notes, l.routing.Notes...)}
+	f := &host.Fleet{Origins: []host.Origin{{}}}
 	var all diag.List
 	underlay := host.Segment{Name: "underlay"}
 	for _, name := range names {
@@ -139,20 +141,12 @@ func (l *Linker) Fleet(nodes []host.Name) (*host.Fleet, diag.List, error) {
 		f.Hosts = append(f.Hosts, state)
 		underlay.Members = append(underlay.Members, host.Port{Host: name, Link: l.routing.UnderlayOf(&state)})
 	}
-	if slices.ContainsFunc(names, l.wireguard) {
-		f.Notes = append(f.Notes, "WireGuard is on: packets between nodes are walked without its device and its outer packet, so host endpoints may judge them otherwise")
-	}
+	f.Notes = slices.Concat(l.notes, l.routing.Notes)
 	f.Segments = []host.Segment{underlay}
 	f.Endpoints = l.Endpoints(names)
 	f.Virtual = l.virtual()
 	all.Sort()
 	return f, once(all), nil
-}
-
-// wireguard reports whether Felix makes a WireGuard device on a node.
-func (l *Linker) wireguard(name host.Name) bool {
-	s := l.index.Settings(string(name), l.nodeOptions(&host.State{}))
-	return s.Wireguard || s.WireguardV6
 }
 
 // once leaves out what was found on several nodes; the list is sorted.

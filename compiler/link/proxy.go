@@ -46,7 +46,9 @@ func (l *Linker) before(name host.Name) (host.State, *kubeproxy.Result, error) {
 // tunnels says which tunnels Felix has on a node.
 func (l *Linker) tunnels(name host.Name) routing.Tunnels {
 	s := l.index.Settings(string(name), l.nodeOptions(&host.State{}))
-	return routing.Tunnels{VXLAN: s.VXLAN, VXLANv6: s.VXLANv6 && s.IPv6, IPIP: s.IPIP, VXLANPort: s.VXLANPort, VNI: s.VXLANVNI}
+	t := routing.Tunnels{VXLAN: s.VXLAN, VXLANv6: s.VXLANv6 && s.IPv6, IPIP: s.IPIP, VXLANPort: s.VXLANPort, VNI: s.VXLANVNI}
+	l.addWireGuard(&t, &s)
+	return t
 }
 
 // nodeOptions are Felix's circumstances on a node.

@@ -283,6 +283,7 @@ var params = map[string]param{
 	"wireguardlisteningport":             port(func(s *Settings) *uint16 { return &s.WireguardPort }),
 	"wireguardlisteningportv6":           port(func(s *Settings) *uint16 { return &s.WireguardPortV6 }),
 	"wireguardhostencryptionenabled":     flag(func(s *Settings) *bool { return &s.WireguardEncryptHost }),
+	"wireguardroutingrulepriority":       integer(func(s *Settings) *uint32 { return &s.WireguardRulePriority }, 0, math.MaxInt32),
 	"routesource":                        choice(func(s *Settings) *bool { return &s.RouteSourceWorkloadIPs }, map[string]bool{"WorkloadIPs": true, "CalicoIPAM": false}),
 	"serviceloopprevention":              choice(func(s *Settings) *LoopAction { return &s.ServiceLoop }, map[string]LoopAction{"Drop": LoopDrop, "Reject": LoopReject, "Disabled": LoopDisabled}),
 	"floatingips":                        choice(func(s *Settings) *bool { return &s.FloatingIPs }, map[string]bool{"Enabled": true, "Disabled": false}),

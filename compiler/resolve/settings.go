@@ -84,6 +84,7 @@ type Settings struct {
 	WireguardIface, WireguardIfaceV6 string
 	WireguardPort, WireguardPortV6   uint16
 	WireguardEncryptHost             bool
+	WireguardRulePriority            uint32
 	// RouteSourceWorkloadIPs is routeSource WorkloadIPs.
 	RouteSourceWorkloadIPs bool
 
@@ -172,11 +173,13 @@ func DefaultSettings() Settings {
 		WireguardIfaceV6:   "wg-v6.cali",
 		WireguardPort:      51820,
 		WireguardPortV6:    51821,
-		ServiceLoop:        LoopDrop,
-		IstioDSCP:          23,
-		OpenStackMetaIP:    netip.AddrFrom4([4]byte{127, 0, 0, 1}),
-		OpenStackMetaPort:  8775,
-		MaxIPSetSize:       1048576,
+
+		WireguardRulePriority: 99,
+		ServiceLoop:           LoopDrop,
+		IstioDSCP:             23,
+		OpenStackMetaIP:       netip.AddrFrom4([4]byte{127, 0, 0, 1}),
+		OpenStackMetaPort:     8775,
+		MaxIPSetSize:          1048576,
 	}
 }
 

@@ -73,7 +73,7 @@ func (c *Cluster) gatherBlocks(s *cluster.Snapshot) {
 	}
 	c.borrow(owner)
 	for cidr, node := range owner {
-		c.blocks = append(c.blocks, block{cidr, node})
+		c.blocks = append(c.blocks, block{cidr: cidr, node: node})
 	}
 	sort.Slice(c.blocks, func(i, j int) bool { return c.blocks[i].cidr.Addr().Less(c.blocks[j].cidr.Addr()) })
 }
@@ -82,13 +82,13 @@ func (c *Cluster) gatherBlocks(s *cluster.Snapshot) {
 func (c *Cluster) allocated() (list []block) {
 	for _, e := range c.model.Endpoints {
 		for _, net := range e.Value.Nets {
-			list = append(list, block{full(net.Addr()), e.Value.Node})
+			list = append(list, block{cidr: full(net.Addr()), node: e.Value.Node})
 		}
 	}
 	for _, n := range c.nodes {
-		for _, a := range []netip.Addr{n.vxlan4, n.vxlan6, n.ipip} {
+		for _, a := range []netip.Addr{n.vxlan4, n.vxlan6, n.ipip, n.wg4.addr, n.wg6.addr} {
 			if a.IsValid() {
-				list = append(list, block{full(a), n.name})
+				list = append(list, block{cidr: full(a), node: n.name, tunnel: true})
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"sort"
 
 	"tortie/compiler/calico"
@@ -64,6 +65,9 @@ type node struct {
 	uplink host.LinkName
 	// mac4 and mac6 are the hardware addresses of its VXLAN devices.
 	mac4, mac6 string
+	wg4, wg6   wireGuardIdentity
+	// addrs are all the addresses that the node is known to have.
+	addrs []netip.Addr
 }
 
 // own is the node's address of a family.
@@ -88,12 +92,16 @@ type Tunnels struct {
 	VXLAN, VXLANv6, IPIP bool
 	VXLANPort            uint16
 	VNI                  uint32
+	// WireGuard is said for each family.
+	WireGuard, WireGuardV6 WireGuard
 }
 
 // block is a block of addresses that lives on a node.
 type block struct {
 	cidr netip.Prefix
 	node string
+	// tunnel says that it is the address of a node's tunnel device.
+	tunnel bool
 }
 
 // New gathers a cluster. Findings are about HostNetwork documents.
@@ -105,7 +113,9 @@ func New(s *cluster.Snapshot, m *cluster.Model) (*Cluster, diag.List) {
 		}
 	}
 	for i := range m.Nodes {
-		c.nodes = append(c.nodes, nodeOf(&m.Nodes[i].Value))
+		n := nodeOf(&m.Nodes[i].Value)
+		n.wg4, n.wg6 = identities(&m.Nodes[i])
+		c.nodes = append(c.nodes, n)
 	}
 	c.nameUplinks()
 	c.gatherBlocks(s)
@@ -140,6 +150,9 @@ func nodeOf(n *calico.Node) node {
 		out.ipip, _ = netip.ParseAddr(b.IPv4IPIPTunnelAddr)
 	}
 	for _, a := range n.Spec.Addresses {
+		if p := ownPrefix(a.Address, 0); p.IsValid() && !slices.Contains(out.addrs, p.Addr()) {
+			out.addrs = append(out.addrs, p.Addr())
+		}
 		addr, err := netip.ParseAddr(a.Address)
 		switch {
 		case err != nil || a.Type != "InternalIP":
@@ -147,6 +160,11 @@ func nodeOf(n *calico.Node) node {
 			out.v4 = netip.PrefixFrom(addr, 24)
 		case packet.FamilyOf(addr) == packet.IPv6 && !out.v6.IsValid():
 			out.v6 = netip.PrefixFrom(addr, 64)
+		}
+	}
+	for _, own := range []netip.Prefix{out.v4, out.v6} {
+		if own.IsValid() && !slices.Contains(out.addrs, own.Addr()) {
+			out.addrs = append(out.addrs, own.Addr())
 		}
 	}
 	out.vxlan4, _ = netip.ParseAddr(n.Spec.IPv4VXLANTunnelAddr)

@@ -33,7 +33,7 @@ const (
 )
 
 // tunnels adds vxlan.calico, vxlan-v6.calico and tunl0 where Felix has them on
-// and the node has a tunnel address.
+// and the node has a tunnel address, and WireGuard's devices.
 func (b *builder) tunnels() {
 	for _, f := range []packet.Family{packet.IPv4, packet.IPv6} {
 		if f == packet.IPv4 && b.on.VXLAN || f == packet.IPv6 && b.on.VXLANv6 {
@@ -46,6 +46,8 @@ func (b *builder) tunnels() {
 			Addrs: []host.Addr{{Prefix: full(b.node.ipip)}}, TunnelLocal: b.node.v4.Addr(),
 		})
 	}
+	b.wireGuard(packet.IPv4, b.on.WireGuard)
+	b.wireGuard(packet.IPv6, b.on.WireGuardV6)
 }
 
 // underlayMTU is what Felix takes for the MTU of the host's network: that of the

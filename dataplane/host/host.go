@@ -58,6 +58,8 @@ type Link struct {
 	Addrs  []Addr
 	// VXLAN is set for a VXLAN device.
 	VXLAN *VXLAN `json:",omitempty"`
+	// WireGuard is set for a WireGuard device whose peers are known.
+	WireGuard *WireGuard `json:",omitempty"`
 	// TunnelLocal is the local address of an ipip device; invalid otherwise.
 	TunnelLocal netip.Addr `json:",omitzero"`
 	// Opaque is what the link does with packets and is not modelled, in words that
@@ -80,6 +82,22 @@ type VXLAN struct {
 type VXLANPeer struct {
 	Via, Remote netip.Addr
 	MAC         string `json:",omitempty"`
+}
+
+// WireGuard is what encapsulation needs of a WireGuard device.
+type WireGuard struct {
+	// Port is where it listens, in both families, and what it sends from.
+	Port uint16
+	// Mark is the mark of the packets that it sends.
+	Mark  uint32          `json:",omitempty"`
+	Peers []WireGuardPeer `json:",omitempty"`
+}
+
+// WireGuardPeer is the far end at Endpoint. Packets to the allowed networks go
+// there, and those that come from there have sources in them.
+type WireGuardPeer struct {
+	Endpoint netip.AddrPort
+	Allowed  []netip.Prefix
 }
 
 // Addr is one address of a link.

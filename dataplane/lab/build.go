@@ -76,6 +76,9 @@ func (l *Lab) build(outside []Outside) error {
 		}
 	}
 	for i := range l.fleet.Hosts {
+		if err := noDevice(&l.fleet.Hosts[i]); err != nil {
+			return err
+		}
 		if err := l.host(&l.fleet.Hosts[i]); err != nil {
 			return fmt.Errorf("%s: %w", l.fleet.Hosts[i].Name, err)
 		}
@@ -84,6 +87,16 @@ func (l *Lab) build(outside []Outside) error {
 		return err
 	}
 	return l.neighbours(outside)
+}
+
+// noDevice is the refusal of a host with a tunnel that cannot be made here.
+func noDevice(s *host.State) error {
+	for _, l := range s.Links {
+		if l.Kind == "ipip" || l.Kind == "wireguard" {
+			return fmt.Errorf("%s has a tunnel that is not made in the kernel here: %s (%s)", s.Name, l.Name, l.Kind)
+		}
+	}
+	return nil
 }
 
 // quiet are the sysctls of a namespace without which its kernel says things that

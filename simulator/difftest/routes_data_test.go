@@ -48,7 +48,7 @@ var (
 		"-6 route add 2001:db8::/32 via fd00::ff expires 300", "-6 route add 2001:db9::/32 nexthop via fd00::fe nexthop via fd01::fe",
 		"-6 route add unreachable 2001:dba::/32", "-6 route add throw 2001:dbb::/32", "-6 route add prohibit 2001:dbe::/32",
 		"-6 route add blackhole 2001:dbf::/32", "-6 route add 2001:dbc::/32 from fd01::/64 via fd01::7", "-6 route add 2001:dbd::/32 via fd02::7",
-		"-6 route add table 100 default via fd01::aa", "-6 route add 2001:db8:1::/48 dev eth1 src fd00::1",
+		"-6 route add table 100 default via fd01::aa", "-6 route add table 100 throw 2001:dbd::/32", "-6 route add table 100 2001:db9::/32 dev eth1", "-6 route add 2001:db8:1::/48 dev eth1 src fd00::1",
 	}
 	routedOpaque = []string{"rule add pref 102 uidrange 10-20 lookup 100", "rule add pref 111 tun_id 5 lookup 100", "rule add pref 120 to 2.0.0.0/8 suppress_ifgroup 5 lookup main"}
 	routedRules  = []string{
@@ -59,6 +59,7 @@ var (
 		"rule add pref 112 fwmark 0x1/0x3 goto 32766", "rule add pref 113 oif eth1 lookup 100",
 		"rule add pref 114 dport 443 unreachable", "rule add pref 115 to 22.0.0.0/8 blackhole", "rule add pref 116 iif lo to 4.0.0.0/8 lookup 100",
 		"rule add pref 117 not to 10.0.0.0/8 ipproto udp lookup 100", "rule add pref 118 from 10.1.0.1 lookup 100", "rule del pref 32767",
+		"rule add pref 99 not fwmark 0x10/0x10 lookup 100", "-6 rule add pref 99 not fwmark 0x10/0x10 lookup 100",
 		"-6 rule add pref 100 from fd00::/64 lookup 100", "-6 rule add pref 101 suppress_prefixlength 0 lookup main",
 		"-6 rule add pref 102 to 2001:db9::/32 ipproto tcp prohibit", "-6 rule add pref 103 not fwmark 0/0x2 lookup 100",
 		"-6 rule add pref 104 iif eth0 to 2001:dbd::/32 unreachable",

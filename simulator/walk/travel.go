@@ -222,10 +222,8 @@ func (w *Walker) FindEnd(a netip.Addr) (End, bool) {
 		}
 		return End{Addr: a, Host: e.Host, Link: e.Link}, true
 	}
-	for _, n := range w.nodes {
-		if _, own := n.routes.Owns(a); own && !a.IsLoopback() {
-			return End{Addr: a, Host: n.state.Name}, true
-		}
+	if owner := w.ownerOf(a); owner != "" {
+		return End{Addr: a, Host: owner}, true
 	}
 	for _, n := range w.nodes {
 		r := n.routes.Lookup(&route.Flow{Dst: a})

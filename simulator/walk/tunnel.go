@@ -1,6 +1,7 @@
 package walk
 
 import (
+	"fmt"
 	"net/netip"
 
 	"tortie/dataplane/host"
@@ -8,17 +9,21 @@ import (
 	"tortie/simulator/trace"
 )
 
-// encapsulate puts a packet that leaves by a VXLAN or IP-in-IP link into its
-// outer packet, which the host sends as its own (vxlan_xmit_one, ip_tunnel_xmit).
-// The outer packet keeps the mark and loses the connection (skb_scrub_packet).
-// False says that the link is no tunnel.
+// encapsulate puts a packet that leaves by a VXLAN, IP-in-IP or WireGuard link into
+// its outer packet, which the host sends as its own (vxlan_xmit_one, ip_tunnel_xmit,
+// wg_xmit). The outer packet loses the connection (skb_scrub_packet); it keeps the
+// mark, but for WireGuard's. False says that the link is no tunnel.
 func (n *node) encapsulate(f *flight) bool {
 	l := n.state.FindLink(f.dst.Dev)
-	if l == nil || l.VXLAN == nil && l.Kind != "ipip" {
+	if l == nil || l.VXLAN == nil && l.WireGuard == nil && l.Kind != "ipip" {
 		return false
 	}
 	if len(f.cuts) > 0 {
 		f.unknown(n, "fragments into a tunnel")
+		return true
+	}
+	if l.WireGuard != nil {
+		n.encrypt(f, l)
 		return true
 	}
 	hop := f.dst.NextHop(f.p.Dst)
@@ -54,7 +59,12 @@ func (n *node) sendOuter(f *flight, l *host.Link, outer *packet.Packet) {
 	a.on(n)
 	a.doubt = f.doubt
 	if r := n.w.rec; r.On() {
-		r.Add(trace.Step{Kind: trace.KindEncap, Text: "into the tunnel of " + string(l.Name) + " to " + outer.Dst.String(), OutIface: string(l.Name)})
+		s := trace.Step{Kind: trace.KindEncap, Text: "into the tunnel of " + string(l.Name) + " to " + outer.Dst.String(), OutIface: string(l.Name)}
+		if l.WireGuard != nil {
+			s.Text = fmt.Sprintf("into the tunnel of %s to %s, encrypted, with mark %#x", l.Name, trace.End(outer, false), outer.Mark)
+			s.Mark = fmt.Sprintf("%#x", outer.Mark)
+		}
+		r.Add(s)
 	}
 	n.output(a, false)
 	f.end = n.w.give(a)
@@ -88,24 +98,42 @@ func (n *node) decapsulate(f *flight) bool {
 	}
 	l := n.tunnelOf(&f.p)
 	if l == nil {
-		return false
+		return n.refuseTunnel(f)
+	}
+	if l.WireGuard != nil && !n.decrypt(f, l) {
+		return true
 	}
 	if r := n.w.rec; r.On() {
 		r.Add(trace.Step{Kind: trace.KindDecap, Text: "out of the tunnel of " + string(l.Name), InIface: string(l.Name)})
 	}
 	inner := *f.p.Inner
 	inner.Mark = f.p.Mark
+	if l.WireGuard != nil {
+		inner.Mark = 0 // wg_reset_packet
+	}
 	f.end = n.enter(l.Name, &inner, f.depth+1)
 	return true
 }
 
+// refuseTunnel ends a packet of a tunnel whose host has no device for it; an ICMP
+// error about one is for the host itself.
+func (n *node) refuseTunnel(f *flight) bool {
+	if !isTunnel(&f.p) {
+		return false
+	}
+	f.drop(n, 0, "no device of this host takes the packets of that tunnel")
+	return true
+}
+
 // tunnelOf is the tunnel that a delivered packet belongs to. VXLAN devices listen in
-// the family of their local address.
+// the family of their local address, WireGuard in both.
 func (n *node) tunnelOf(p *packet.Packet) *host.Link {
 	for i := range n.state.Links {
 		l := &n.state.Links[i]
 		switch {
 		case l.VXLAN != nil && p.Proto == packet.ProtoUDP && p.DstPort == l.VXLAN.Port && l.VXLAN.Local.Is4() == p.Dst.Is4():
+			return l
+		case l.WireGuard != nil && p.Proto == packet.ProtoUDP && p.DstPort == l.WireGuard.Port:
 			return l
 		case l.Kind == "ipip" && p.Proto == packet.ProtoIPIP:
 			return l
