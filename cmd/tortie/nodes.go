@@ -42,7 +42,7 @@ func nodesOfEnd(l *loaded, k *link.Linker, e end) ([]host.Name, bool) {
 	case endPod:
 		for _, p := range k.Endpoints(nil) {
 			if p.Name == e.name {
-				return []host.Name{p.Host}, true
+				return []host.Name{p.Host}, slices.Contains(k.NodeNames(), p.Host)
 			}
 		}
 		return nil, false
@@ -57,7 +57,7 @@ func nodesOfAddr(l *loaded, k *link.Linker, e end) ([]host.Name, bool) {
 		return []host.Name{host.Name(e.node)}, true
 	}
 	for _, p := range k.Endpoints(nil) {
-		if slices.Contains(p.Addrs, e.addr) {
+		if slices.Contains(p.Addrs, e.addr) && slices.Contains(k.NodeNames(), p.Host) {
 			return []host.Name{p.Host}, true
 		}
 	}

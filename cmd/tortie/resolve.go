@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -229,10 +230,34 @@ func (r *resolver) endpoint(e end) (*host.Endpoint, error) {
 			return &r.fleet.Endpoints[i], nil
 		}
 	}
+	if why := r.absent(e.name); why != "" {
+		return nil, errors.New(why)
+	}
 	if len(r.fleet.Endpoints) == 0 {
 		return nil, fmt.Errorf("no pod %q: the input names no pods; give its address", e.text)
 	}
 	return nil, fmt.Errorf("no pod %q in the input%s", e.text, nearest(e.name, r.fleet.Endpoints))
+}
+
+// absent says why a pod of the input is at no node.
+func (r *resolver) absent(name string) string {
+	if r.loaded == nil || r.loaded.linker == nil {
+		return ""
+	}
+	return r.loaded.linker.Absent(name)
+}
+
+// claims notes addresses of ends that several pods have, or one on no node here.
+func (r *resolver) claims(ends ...netip.Addr) (notes []string) {
+	if r.loaded == nil || r.loaded.linker == nil {
+		return nil
+	}
+	for _, a := range ends {
+		if note := r.loaded.linker.Claims(a); note != "" && !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
+	}
+	return notes
 }
 
 // nearest suggests the endpoint that was probably meant.

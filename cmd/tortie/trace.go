@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"tortie/cmd/policies"
 	"tortie/compiler/link"
@@ -138,7 +139,7 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	}
 	if nodes := ebpfNodes(l, fleet, t.in.dumpedNodes()); len(nodes) > 0 {
 		c, err := t.byPolicies(l, fleet, src, dst, to)
-		c.Notes = append(c.Notes, append([]string{ebpfNote(nodes)}, fleet.Notes...)...)
+		c.Notes = slices.Concat(c.Notes, []string{ebpfNote(nodes)}, r.claims(src.Addr, dst), fleet.Notes)
 		return c, err
 	}
 	c, ok := everyBackend(func(s *chance.Script) trace.Connection {
@@ -161,7 +162,7 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 		policies.New(l.linker).Explain(&c, t.in.dumpedNodes())
 	}
 	l.nameIntent(&c)
-	c.Notes = append(c.Notes, fleet.Notes...)
+	c.Notes = slices.Concat(c.Notes, r.claims(src.Addr, dst), fleet.Notes)
 	return c, nil
 }
 

@@ -28,7 +28,7 @@ func (r *resolver) workload(e end) (*host.Endpoint, error) {
 		return nil, fmt.Errorf("no workload %q: the input has no objects (-f)", e.text)
 	}
 	ns, name, _ := strings.Cut(e.name, "/")
-	var all []string
+	var all, absent []string
 	for _, o := range r.loaded.snapshot.Pods {
 		owners := owners(o.Object, kind)
 		if r.loaded.snapshot.MadeUpPods && o.Source.Kind == kind {
@@ -45,6 +45,10 @@ func (r *resolver) workload(e end) (*host.Endpoint, error) {
 				return ep, nil
 			}
 		}
+		absent = append(absent, r.absent(ns+"/"+o.Object.Name))
+	}
+	if len(absent) > 0 {
+		return nil, fmt.Errorf("no pod of %s %s/%s is at a node: %s", kind, ns, name, strings.Join(absent, "; "))
 	}
 	return nil, fmt.Errorf("no pod of %s %s/%s in the input%s", kind, ns, name, nearestName(ns+"/"+e.class+"/"+name, all))
 }

@@ -86,6 +86,28 @@ func FromPod(o *corev1.Pod, at At) (e Endpoint, ok bool, diags diag.List) {
 	return e, true, diags
 }
 
+// WhyNoEndpoint says, in words that go on from its name, why a pod has no workload
+// endpoint; "" when it has one, or needs none because it is on the host's network.
+func WhyNoEndpoint(o *corev1.Pod) string {
+	phase := ""
+	if o.Status.Phase != "" {
+		phase = fmt.Sprintf(" (phase %s)", o.Status.Phase)
+	}
+	switch {
+	case o.Spec.NodeName == "":
+		return "is not on a node yet" + phase + ": it has no network"
+	case podFinished(o) && o.DeletionTimestamp != nil:
+		return "is being deleted and has given its address back: it has no network anymore"
+	case podFinished(o):
+		return "has ended" + phase + ": it has no network anymore"
+	case !o.Spec.HostNetwork && len(podIPs(o)) == 0:
+		return "has no address yet" + phase + ": status.podIP is empty"
+	case !o.Spec.HostNetwork && len(ParseNets(podIPs(o))) != len(podIPs(o)):
+		return "has an address that cannot be read: " + strings.Join(podIPs(o), ",")
+	}
+	return ""
+}
+
 // podFinished says that a pod no longer owns its address: it has ended, or it is
 // being deleted and the CNI plugin has taken the address away.
 func podFinished(o *corev1.Pod) bool {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"tortie/compiler/diag"
 
@@ -34,7 +35,7 @@ func (r *reader) standIns() {
 	if len(nodes) == 0 {
 		nodes = s.makeUpNodes()
 	}
-	m := podMaker{base: s.podBase(), used: make([]int, len(nodes)), nodes: nodes}
+	m := podMaker{base: s.podBase(), used: make([]int, len(nodes)), nodes: nodes, own: s.nodeAddrs()}
 	for i, w := range list {
 		targets := []int{i % len(nodes)}
 		if w.daemon {
@@ -104,6 +105,30 @@ func (s *Snapshot) nodeNames() []string {
 	return names
 }
 
+// nodeAddrs are the IPv4 addresses of the nodes that have one, by name.
+func (s *Snapshot) nodeAddrs() map[string]string {
+	own := map[string]string{}
+	set := func(name, text string) {
+		text, _, _ = strings.Cut(text, "/")
+		if a, err := netip.ParseAddr(text); err == nil && a.Is4() && own[name] == "" {
+			own[name] = text
+		}
+	}
+	for _, o := range s.CalicoNodes {
+		if b := o.Object.Spec.BGP; b != nil {
+			set(o.Object.Name, b.IPv4Address)
+		}
+	}
+	for _, o := range s.Nodes {
+		for _, a := range o.Object.Status.Addresses {
+			if a.Type == corev1.NodeInternalIP {
+				set(o.Object.Name, a.Address)
+			}
+		}
+	}
+	return own
+}
+
 func (s *Snapshot) makeUpNodes() []string {
 	names := []string{"node1", "node2"}
 	for i, name := range names {
@@ -135,6 +160,8 @@ type podMaker struct {
 	base  netip.Prefix
 	nodes []string
 	used  []int // addresses given out, by node
+	// own are the nodes' addresses, which pods on their network have.
+	own map[string]string
 }
 
 func (m *podMaker) everyNode() []int {
@@ -168,8 +195,11 @@ func (m *podMaker) pod(w workload, k, node int) *corev1.Pod {
 		p.Spec.ServiceAccountName = "default"
 	}
 	p.Status.Phase = corev1.PodRunning
+	ip := m.own[m.nodes[node]]
 	if !p.Spec.HostNetwork {
-		ip := m.address(node).String()
+		ip = m.address(node).String()
+	}
+	if ip != "" {
 		p.Status.PodIP, p.Status.PodIPs = ip, []corev1.PodIP{{IP: ip}}
 	}
 	return p

@@ -244,6 +244,18 @@ func (c *Cluster) UnderlayOf(s *host.State) host.LinkName {
 	return Underlay
 }
 
+// AddrsOf are a node's own addresses, IPv4 first.
+func (c *Cluster) AddrsOf(name string) (out []netip.Addr) {
+	if n := c.find(name); n != nil {
+		for _, own := range []netip.Prefix{n.v4, n.v6} {
+			if own.IsValid() {
+				out = append(out, own.Addr())
+			}
+		}
+	}
+	return out
+}
+
 // NodeOf returns the node that has the address as its own.
 func (c *Cluster) NodeOf(a netip.Addr) (host.Name, bool) {
 	for _, n := range c.nodes {
