@@ -12,7 +12,7 @@ type Origin struct {
 	Kind, Namespace, Name, Tier, Direction string
 	Rule                                   int
 	File                                   string
-	Line                                   int
+	Line, Col                              int
 }
 
 // origins numbers origins from 1 in order of first use; 0 is none.
@@ -38,7 +38,7 @@ func (o *origins) number(one Origin) int {
 func (r *renderer) originOfRule(o owner, d direction, i int, in *resolve.Rule) int {
 	return r.origins.number(Origin{
 		Kind: o.kind, Namespace: o.namespace, Name: o.name, Tier: o.tier,
-		Direction: d.String(), Rule: in.Index + 1, File: in.Origin.File, Line: in.Origin.Line,
+		Direction: d.String(), Rule: in.Index + 1, File: in.Origin.File, Line: in.Origin.Line, Col: in.Origin.Col,
 	})
 }
 
@@ -56,6 +56,9 @@ func (r *renderer) originOfNoProfile(d direction) int {
 type Problem struct {
 	Text   string
 	Origin int
+	// Unwritable says that there is no way to write the rule for the tool that Felix
+	// hands it to: nothing of the node's rules can be written then.
+	Unwritable bool
 }
 
 // Result is what Felix programs on one node.

@@ -71,6 +71,13 @@ func (r *renderer) problem(origin int, text string) {
 	}
 }
 
+// unwritable notes a problem with a rule that its tool has no words for, once.
+func (r *renderer) unwritable(origin int, text string) {
+	if one := (Problem{Text: text, Origin: origin, Unwritable: true}); !slices.Contains(*r.problems, one) {
+		*r.problems = append(*r.problems, one)
+	}
+}
+
 // limitUnits are the units of logActionRateLimit.
 var limitUnits = map[string]nf.LimitUnit{
 	"second": nf.PerSecond, "minute": nf.PerMinute, "hour": nf.PerHour, "day": nf.PerDay,

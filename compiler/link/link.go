@@ -187,17 +187,24 @@ func unheld(v *resolve.View, s *host.State) (out diag.List) {
 		out.Add(diag.Finding{Code: "link/no-such-interface", Severity: diag.Warning,
 			Message: fmt.Sprintf("host endpoint %s: node %s has no interface %q, so its policies are not in force there; it has %s", h.ID, s.Name, h.Name, strings.Join(names, ", ")),
 			Hint:    "give the node's address in expectedIPs, which names its interface, or a HostNetwork with the node's interfaces",
-			Span:    diag.Span{File: h.Origin.File, Start: diag.Pos{Line: h.Origin.Line}}})
+			Span:    diag.Span{File: h.Origin.File, Start: diag.Pos{Line: h.Origin.Line, Col: h.Origin.Col}}})
 	}
 	return out
 }
 
 func problemFinding(p felix.Problem, origins []felix.Origin) diag.Finding {
 	o := origins[p.Origin]
-	return diag.Finding{
+	f := diag.Finding{
 		Code: "felix/breaks", Severity: diag.Warning, Message: p.Text,
-		Span: diag.Span{File: o.File, Start: diag.Pos{Line: o.Line}},
+		Span: diag.Span{File: o.File, Start: diag.Pos{Line: o.Line, Col: o.Col}},
 	}
+	if strings.Contains(p.Text, "Felix crashes") {
+		f.Hint = "until that is written in another way, Felix programs nothing new on the node"
+	}
+	if p.Unwritable {
+		f.Severity = diag.Error
+	}
+	return f
 }
 
 // originsOf adds to the ends of tiers where the tiers are written.

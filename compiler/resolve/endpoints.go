@@ -198,7 +198,10 @@ func splitFamilies(addrs []netip.Addr) (v4, v6 []netip.Addr) {
 	return v4, v6
 }
 
-func originOf(s cluster.Source) Origin { return Origin{File: s.File, Line: s.Line()} }
+func originOf(s cluster.Source) Origin {
+	at := s.Span().Start
+	return Origin{File: s.File, Line: at.Line, Col: at.Col}
+}
 
 func (n *nodeResolver) want(profiles []string) {
 	if n.wanted == nil {

@@ -29,7 +29,7 @@ func (s *scanner) scan(src cluster.Source, direction string, rules []calico.Rule
 			continue
 		}
 		span := cluster.RuleSource(src, direction, r)
-		rule.Origin = Origin{File: span.File, Line: span.Start.Line}
+		rule.Origin = Origin{File: span.File, Line: span.Start.Line, Col: span.Start.Col}
 		out = append(out, rule)
 	}
 	return out

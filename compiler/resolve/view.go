@@ -86,8 +86,8 @@ type Profile struct {
 
 // Origin is where an object or rule is written; empty when made up.
 type Origin struct {
-	File string
-	Line int
+	File      string
+	Line, Col int
 }
 
 // Action is what a rule does.
