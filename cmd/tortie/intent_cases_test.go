@@ -90,18 +90,19 @@ func holdCompiled(t *testing.T, objects string) {
 	}
 }
 
-// holdTraces follows lines of FROM TO VERDICT [LINE].
+// holdTraces follows lines of [--staged] FROM TO VERDICT [LINE].
 func holdTraces(t *testing.T, lines string) {
 	t.Helper()
 	for _, line := range strings.Split(strings.TrimSpace(lines), "\n") {
-		f := strings.Fields(line)
+		rest, staged := strings.CutPrefix(line, "--staged ")
+		f := strings.Fields(rest)
 		where := ""
 		if len(f) == 4 {
 			where = "intent.yaml:" + f[3]
 		}
 		for _, dataplane := range []string{"iptables", "nftables"} {
-			out := runFine(t, "trace", "-f", "intent.yaml", "-f", "cluster.yaml", "--dataplane", dataplane, "-o", "json", f[0], f[1])
-			t.Run(fmt.Sprintf("%s %s %s", f[0], f[1], dataplane), func(t *testing.T) { holdReason(t, out, f[2], where) })
+			out := runFine(t, "trace", "-f", "intent.yaml", "-f", "cluster.yaml", "--dataplane", dataplane, "-o", "json", fmt.Sprintf("--staged=%v", staged), f[0], f[1])
+			t.Run(fmt.Sprintf("%s %s", line, dataplane), func(t *testing.T) { holdReason(t, out, f[2], where) })
 		}
 	}
 }

@@ -16,6 +16,7 @@ type intentGen struct {
 	*rand.Rand
 	more     *rand.Rand // what was added later, so that seeds keep what they had
 	services *rand.Rand // services with selectors
+	stages   *rand.Rand // which intents are staged
 	world    intent.World
 	nodes    int
 	star     bool // some host endpoints are of every interface
@@ -39,7 +40,7 @@ var intentNamespaces = map[string]map[string]string{
 
 func newIntentGen(seed uint64) *intentGen {
 	g := &intentGen{Rand: rand.New(rand.NewPCG(seed, 7)), more: rand.New(rand.NewPCG(seed, 8)),
-		services: rand.New(rand.NewPCG(seed, 9)), nftables: seed%2 == 0}
+		services: rand.New(rand.NewPCG(seed, 9)), stages: rand.New(rand.NewPCG(seed, 10)), nftables: seed%2 == 0}
 	g.star = g.more.IntN(2) == 0
 	for _, ns := range []string{"lab", "shop"} {
 		g.add("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s, labels: {team: %s}}\n", ns, intentNamespaces[ns]["team"])

@@ -27,12 +27,19 @@ const intentPerCluster = 40
 // intentSeeds once made a difference; they are always tried.
 var intentSeeds = []uint64{102027}
 
-// intentWorld is one cluster with its intents, for both judges.
+// intentWorld is one cluster with its intents, for both judges: as they are enforced
+// and, if some are staged, as the preview has them.
 type intentWorld struct {
 	gen     *intentGen
+	worlds  []intentJudged
+	objects string
+}
+
+// intentJudged is a program all of which holds, and the nodes that it became.
+type intentJudged struct {
+	name    string
 	program *intent.Program
 	fleet   *host.Fleet
-	objects string
 }
 
 // intentLoad compiles the intents and makes the nodes.
@@ -54,17 +61,30 @@ func intentLoad(g *intentGen, intents []string) (*intentWorld, error) {
 	if bad := check.Run(l.snapshot, check.Options{ErrorsOnly: true}); bad.HasErrors() {
 		return nil, fmt.Errorf("validating: %v\n%s", bad, l.texts[compiledName])
 	}
-	linker, findings := link.New(l.snapshot, link.Options{Iptables: !g.nftables, NFTables: g.nftables})
+	w := &intentWorld{gen: g, objects: string(l.texts[compiledName])}
+	all, err := intentProgram(snap)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.add("enforced", all.Enforced(), l.snapshot); err != nil || !all.Staged() {
+		return w, err
+	}
+	l.enforceStaged()
+	return w, w.add("previewed", all, l.snapshot)
+}
+
+// add makes the nodes of a snapshot, which a program is held against.
+func (w *intentWorld) add(name string, p *intent.Program, s *cluster.Snapshot) error {
+	linker, findings := link.New(s, link.Options{Iptables: !w.gen.nftables, NFTables: w.gen.nftables})
 	if findings.HasErrors() {
-		return nil, fmt.Errorf("converting: %v", findings)
+		return fmt.Errorf("converting: %v", findings)
 	}
 	fleet, findings, err := linker.Fleet(nil)
 	if err != nil || findings.HasErrors() {
-		return nil, fmt.Errorf("linking: %v %v", findings, err)
+		return fmt.Errorf("linking: %v %v", findings, err)
 	}
-	w := &intentWorld{gen: g, fleet: fleet, objects: string(l.texts[compiledName])}
-	w.program, err = intentProgram(snap)
-	return w, err
+	w.worlds = append(w.worlds, intentJudged{name, p, fleet})
+	return nil
 }
 
 func intentProgram(s *cluster.Snapshot) (*intent.Program, error) {
@@ -197,21 +217,23 @@ func (g *intentGen) packet(c *intent.Connection, v6 bool) {
 	}
 }
 
-// differ compares the meaning with the walk; "" is agreement.
+// differ compares the meaning with the walk, enforced and previewed; "" is agreement.
 func (w *intentWorld) differ(t intentTry) string {
-	want := w.program.Judge(&w.gen.world, t.c)
-	got := walk.New(w.fleet, walk.Options{}).Connect(t.request())
-	if want.Allowed == (got.Verdict == trace.Allow) && got.Verdict != trace.Unknown {
-		return ""
+	for _, j := range w.worlds {
+		want := j.program.Judge(&w.gen.world, t.c)
+		got := walk.New(j.fleet, walk.Options{}).Connect(t.request())
+		if want.Allowed != (got.Verdict == trace.Allow) || got.Verdict == trace.Unknown {
+			return fmt.Sprintf("%+v\n%s meaning: %v %s\nwalk: %s: %+v", t, j.name, want.Allowed, want.Why, got.Verdict, got.Reason)
+		}
 	}
-	return fmt.Sprintf("%+v\nmeaning: %v %s\nwalk: %s: %+v", t, want.Allowed, want.Why, got.Verdict, got.Reason)
+	return ""
 }
 
 // TestIntent_MeaningIsVerdict compares the meaning of random intents with the walk
 // through what they are compiled to.
 func TestIntent_MeaningIsVerdict(t *testing.T) {
 	n, first := int(oracleEnv("TORTIE_INTENT_N", intentCases)), oracleEnv("TORTIE_INTENT_SEED", 1)
-	done, allowed, failures := 0, 0, 0
+	done, allowed, previewed, failures := 0, 0, 0, 0
 	for i := 0; done < n && failures < 3; i++ {
 		seed := first + uint64(i)
 		if i < len(intentSeeds) {
@@ -228,9 +250,10 @@ func TestIntent_MeaningIsVerdict(t *testing.T) {
 				continue
 			}
 			done++
-			if w.program.Judge(&g.world, try.c).Allowed {
+			if w.worlds[0].program.Judge(&g.world, try.c).Allowed {
 				allowed++
 			}
+			previewed += len(w.worlds) - 1
 			if w.differ(try) != "" {
 				failures++
 				intentReport(t, seed, g, try)
@@ -238,7 +261,7 @@ func TestIntent_MeaningIsVerdict(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d connections compared from seed %d on, %d of them allowed, %d differ", done, first, allowed, failures)
+	t.Logf("%d connections compared from seed %d on, %d of them allowed, %d in the preview too, %d differ", done, first, allowed, previewed, failures)
 }
 
 // intentReport reduces the intents line by line to what the difference needs.

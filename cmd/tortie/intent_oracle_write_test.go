@@ -9,7 +9,10 @@ import (
 func (g *intentGen) intent(i int) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: i%d}\nspec:\n", i)
-	b.WriteString(g.oneOf("", "  tier: early\n", "  tier: {name: late, order: 900}\n", "  order: 3\n", "  mode: stage\n"))
+	b.WriteString(g.oneOf("", "  tier: early\n", "  tier: {name: late, order: 900}\n", "  order: 3\n", "  mode: enforce\n"))
+	if g.stages.IntN(10) < 4 && !strings.Contains(b.String(), "mode:") {
+		b.WriteString("  mode: stage\n")
+	}
 	if i == 0 {
 		b.WriteString("  ports: {group: [tcp/443, udp/53]}\n  parties:\n")
 		for _, p := range intentParties {

@@ -210,19 +210,27 @@ func (l *linker) conflicts() {
 	for i := range all {
 		for j := range all {
 			deny, allow := &all[i], &all[j]
-			if !deny.Rule.Deny || allow.Rule.Deny || j > i || deny.Doc == allow.Doc || deny.Doc.Stage != allow.Doc.Stage ||
+			if !deny.Rule.Deny || allow.Rule.Deny || j > i || deny.Doc == allow.Doc ||
 				deny.Rule.Section != allow.Rule.Section || allow.Rule.At != 0 && allow.Rule.At != deny.Rule.At {
 				continue
 			}
 			if covers(allow.From, deny.From) && covers(allow.To, deny.To) && (portsCover(allow.On, deny.On) || portsCover(deny.On, allow.On)) {
 				l.diags.Add(diag.Finding{Code: "intent/defeated", Severity: diag.Warning, Span: deny.Rule.Span,
 					Hint:    "give intent " + deny.Doc.Name + " a lower order or an earlier tier",
-					Message: "an allow of intent " + allow.Doc.Name + " comes first, so this deny has no effect on what that allows",
+					Message: "an allow of intent " + allow.Doc.Name + " comes first, so this deny has no effect on what that allows" + onceEnforced(deny, allow),
 					Related: []diag.Related{{Span: allow.Rule.Span, Message: "allowed here"}}})
 				break
 			}
 		}
 	}
+}
+
+// onceEnforced says of an enforced deny that only the preview defeats it.
+func onceEnforced(deny, allow *Statement) string {
+	if allow.Doc.Stage && !deny.Doc.Stage {
+		return " once that intent, which is staged, is enforced"
+	}
+	return ""
 }
 
 // denied reports allows of which a deny of the same document, which counts first,

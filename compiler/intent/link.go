@@ -30,6 +30,26 @@ type Program struct {
 	Raws       []RawRule
 }
 
+// Staged reports whether some documents are shown, not enforced.
+func (p *Program) Staged() bool {
+	return slices.ContainsFunc(p.Docs, func(d *Document) bool { return d.Stage })
+}
+
+// Enforced is the program without its staged documents, in the same tiers: what
+// holds now, where the whole program is what would hold with them enforced.
+func (p *Program) Enforced() *Program {
+	if !p.Staged() {
+		return p
+	}
+	out := *p
+	out.Docs = slices.DeleteFunc(slices.Clone(p.Docs), func(d *Document) bool { return d.Stage })
+	out.Statements = slices.DeleteFunc(slices.Clone(p.Statements), func(s Statement) bool { return s.Doc.Stage })
+	out.Protects = slices.DeleteFunc(slices.Clone(p.Protects), func(s Protected) bool { return s.Doc.Stage })
+	out.Guards = slices.DeleteFunc(slices.Clone(p.Guards), func(s Guarded) bool { return s.Doc.Stage })
+	out.Raws = slices.DeleteFunc(slices.Clone(p.Raws), func(s RawRule) bool { return s.Doc.Stage })
+	return &out
+}
+
 // TierUse is a tier that documents go to. Exists says that the cluster has it and
 // that it is not made of intents.
 type TierUse struct {

@@ -71,7 +71,7 @@ type Verdict struct {
 	Why     string
 }
 
-// Judge is the meaning of a program: whether a connection may be. Both ends have
+// Judge is the meaning of a program, all documents enforced: whether a connection may be. Both ends have
 // to agree, and the host by which it comes in. A pod and a process of its own
 // host always reach each other as far as the host is concerned: what a host sends
 // to its own pods nobody judges, what a pod sends to its own host only the pod's
@@ -180,7 +180,7 @@ func (j *judge) failsafe(ports []PortTerm) bool {
 func (j *judge) fast(host *End, dir Direction) bool {
 	for i := range j.p.Statements {
 		s := &j.p.Statements[i]
-		if s.Doc.Stage || s.Rule.Section != FastPath || !j.on(s) {
+		if s.Rule.Section != FastPath || !j.on(s) {
 			continue
 		}
 		if dir == In && j.ends(host, s.To) && j.peer(j.c.Src, s.From) || dir == Out && j.ends(host, s.From) && j.peer(j.c.Dst, s.To) {
@@ -230,7 +230,7 @@ func (j *judge) guard(section Section, host *End, applies func(*Statement) bool)
 		}
 		guarded, trusted := false, false
 		for _, g := range j.p.Guards {
-			if g.Doc.Stage || g.Doc.Tier.Name != tier.Name || g.Guard.Section != section || !j.ends(host, g.Hosts) {
+			if g.Doc.Tier.Name != tier.Name || g.Guard.Section != section || !j.ends(host, g.Hosts) {
 				continue
 			}
 			guarded = true
@@ -251,7 +251,7 @@ func (j *judge) guard(section Section, host *End, applies func(*Statement) bool)
 // allows it there.
 func (j *judge) opened(host *End) bool {
 	return slices.Contains(host.Addrs, j.c.Dst) && slices.ContainsFunc(j.p.Statements, func(s Statement) bool {
-		return s.OpensHosts() && !s.Doc.Stage && j.ends(host, s.To) && j.peer(j.c.Src, s.From) && j.on(&s)
+		return s.OpensHosts() && j.ends(host, s.To) && j.peer(j.c.Src, s.From) && j.on(&s)
 	})
 }
 
@@ -259,7 +259,7 @@ func (j *judge) opened(host *End) bool {
 // denies before allows.
 func (j *judge) tier(name string, applies func(*Statement) bool) (Verdict, bool) {
 	for _, d := range j.p.Docs {
-		if d.Tier.Name != name || d.Stage {
+		if d.Tier.Name != name {
 			continue
 		}
 		for _, deny := range []bool{true, false} {
@@ -284,7 +284,7 @@ func (j *judge) side(e *End, dir Direction) Verdict {
 		}
 		for _, p := range j.p.Protects {
 			on := p.Protect.In && dir == In || p.Protect.Out && dir == Out
-			if on && !p.Doc.Stage && p.Doc.Tier.Name == tier.Name && j.ends(e, p.Atoms) {
+			if on && p.Doc.Tier.Name == tier.Name && j.ends(e, p.Atoms) {
 				return Verdict{false, fmt.Sprintf("%s is protected at %s", e.Name, p.Protect.Span)}
 			}
 		}

@@ -178,7 +178,7 @@ func (c *compiler) closes(s *intent.Statement, a *intent.Atom) *intent.Atom {
 		for _, x := range p.Atoms {
 			pods := x.Kind == intent.Pods && c.podsBehind(a) == nil
 			switch {
-			case !p.Protect.In || p.Doc.Stage != s.Doc.Stage:
+			case !p.Protect.In:
 			case svc == nil && pods && (x.Party.Namespace == "" || x.Party.Namespace == ns),
 				svc != nil && (pods || x.Kind == intent.Hosts && !c.failsafePorts(s, svc)) && c.facts.hasAddr(x, c.facts.backends[a.Party.Service]):
 				return x

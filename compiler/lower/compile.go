@@ -16,23 +16,16 @@ type Options struct {
 
 // Compile turns a program into objects. The snapshot may be nil.
 func Compile(p *intent.Program, s *cluster.Snapshot, opt Options) (*Output, diag.List) {
-	c := &compiler{program: p, options: opt, facts: factsOf(s), out: &Output{}, names: map[string]*intent.Atom{},
-		behind: map[*intent.Atom]*intent.Atom{}, effective: map[*intent.Statement]bool{}}
-	for _, t := range p.Tiers {
-		if !t.Exists {
-			c.out.Tiers = append(c.out.Tiers, Tier{Name: t.Name, Order: t.Order, Span: t.Span})
-		}
-	}
-	for _, stage := range []bool{false, true} {
-		for i, t := range p.Tiers {
-			u := &unit{compiler: c, tier: t, later: p.Tiers[i:], stage: stage}
-			u.compile()
-		}
+	c := newCompiler(p.Enforced(), factsOf(s), opt)
+	c.spots = spots(p.Docs)
+	c.compile()
+	if p.Staged() {
+		c.stage(p)
 	}
 	for _, d := range p.Docs {
 		c.out.Intents = append(c.out.Intents, d.Name)
 	}
-	c.cluster()
+	c.namesTaken()
 	c.out.sort()
 	c.diags.Sort()
 	c.diags = slices.CompactFunc(c.diags, func(a, b diag.Finding) bool {
@@ -41,6 +34,7 @@ func Compile(p *intent.Program, s *cluster.Snapshot, opt Options) (*Output, diag
 	return c.out, c.diags
 }
 
+// compiler makes the objects of a program whose documents are all enforced.
 type compiler struct {
 	program *intent.Program
 	options Options
@@ -52,14 +46,33 @@ type compiler struct {
 	behind map[*intent.Atom]*intent.Atom
 	// effective are the allows that rules were made of.
 	effective map[*intent.Statement]bool
+	// spots are the places of documents within their tiers.
+	spots map[*intent.Document]spot
 }
 
-// unit is the policies of one tier, enforced or staged.
+func newCompiler(p *intent.Program, f facts, opt Options) *compiler {
+	return &compiler{program: p, options: opt, facts: f, out: &Output{}, names: map[string]*intent.Atom{},
+		behind: map[*intent.Atom]*intent.Atom{}, effective: map[*intent.Statement]bool{}}
+}
+
+func (c *compiler) compile() {
+	for _, t := range c.program.Tiers {
+		if !t.Exists {
+			c.out.Tiers = append(c.out.Tiers, Tier{Name: t.Name, Order: t.Order, Span: t.Span})
+		}
+	}
+	for i, t := range c.program.Tiers {
+		u := &unit{compiler: c, tier: t, later: c.program.Tiers[i:]}
+		u.compile()
+	}
+	c.cluster()
+}
+
+// unit is the policies of one tier.
 type unit struct {
 	*compiler
 	tier  intent.TierUse
 	later []intent.TierUse // this tier and those behind it
-	stage bool
 	parts []*part
 	// early are the atoms whose policies go to the tier before this one.
 	early []*intent.Atom
@@ -68,7 +81,6 @@ type unit struct {
 // part is what one document says about one atom.
 type part struct {
 	doc         *intent.Document
-	rank        int
 	atom        *intent.Atom
 	raw         [2][]Rule // by direction: in, out
 	deny, allow [2][]Rule
@@ -78,14 +90,11 @@ type part struct {
 var directions = [2]intent.Direction{intent.In, intent.Out}
 
 func (u *unit) compile() {
-	rank := 0
 	for _, d := range u.program.Docs {
-		if !u.has(d) {
-			continue
+		if u.has(d) {
+			u.document(d)
+			u.fastPath(d)
 		}
-		u.document(d, rank)
-		u.fastPath(d, rank)
-		rank++
 	}
 	u.setBefore()
 	u.normal()
@@ -93,17 +102,17 @@ func (u *unit) compile() {
 	u.guards(intent.Forward)
 }
 
-func (u *unit) has(d *intent.Document) bool { return d.Tier.Name == u.tier.Name && d.Stage == u.stage }
+func (u *unit) has(d *intent.Document) bool { return d.Tier.Name == u.tier.Name }
 
 // document collects what a document says of its subjects in normal policy.
-func (u *unit) document(d *intent.Document, rank int) {
+func (u *unit) document(d *intent.Document) {
 	for i := range u.program.Protects {
 		p := &u.program.Protects[i]
 		if p.Doc != d {
 			continue
 		}
 		for _, a := range p.Atoms {
-			pt := u.part(d, rank, a)
+			pt := u.part(d, a)
 			if p.Protect.In {
 				pt.protect[0] = p.Protect
 			}
@@ -115,40 +124,40 @@ func (u *unit) document(d *intent.Document, rank int) {
 	for i := range u.program.Statements {
 		s := &u.program.Statements[i]
 		if s.Doc == d && s.Rule.Section == intent.Normal {
-			u.statement(s, rank)
+			u.statement(s)
 		}
 	}
 	for i := range u.program.Raws {
 		if r := &u.program.Raws[i]; r.Doc == d {
-			u.rawRule(r, rank)
+			u.rawRule(r)
 		}
 	}
 }
 
-func (u *unit) rawRule(r *intent.RawRule, rank int) {
+func (u *unit) rawRule(r *intent.RawRule) {
 	dir := 1
 	if r.Raw.In {
 		dir = 0
 	}
 	for _, a := range r.Atoms {
-		pt := u.part(r.Doc, rank, a)
+		pt := u.part(r.Doc, a)
 		pt.raw[dir] = append(pt.raw[dir], Rule{Raw: r.Raw.Rule, Span: r.Raw.Span, Why: "carried through as written"})
 	}
 }
 
-func (u *unit) part(d *intent.Document, rank int, a *intent.Atom) *part {
+func (u *unit) part(d *intent.Document, a *intent.Atom) *part {
 	for _, p := range u.parts {
 		if p.doc == d && p.atom == a {
 			return p
 		}
 	}
-	p := &part{doc: d, rank: rank, atom: a}
+	p := &part{doc: d, atom: a}
 	u.parts = append(u.parts, p)
 	return p
 }
 
 // statement adds the rules of a statement at each of its subjects.
-func (u *unit) statement(s *intent.Statement, rank int) {
+func (u *unit) statement(s *intent.Statement) {
 	for dir := range directions {
 		peers := subjects(s, 1-dir)
 		if dir == 1 && s.Rule.Deny && s.Rule.At == 0 {
@@ -162,7 +171,7 @@ func (u *unit) statement(s *intent.Statement, rank int) {
 			if !s.Rule.Deny && !u.matters(h.atom, dir) {
 				continue
 			}
-			pt := u.part(s.Doc, rank, h.atom)
+			pt := u.part(s.Doc, h.atom)
 			u.effective[s] = true
 			rules := u.rulesAt(s, h, peers, directions[dir])
 			if s.Rule.Deny {
@@ -204,5 +213,5 @@ func (u *unit) matters(a *intent.Atom, dir int) bool {
 
 // reaches reports whether a document takes part at or behind this tier.
 func (u *unit) reaches(d *intent.Document) bool {
-	return d.Stage == u.stage && slices.ContainsFunc(u.later, func(t intent.TierUse) bool { return t.Name == d.Tier.Name })
+	return slices.ContainsFunc(u.later, func(t intent.TierUse) bool { return t.Name == d.Tier.Name })
 }

@@ -50,7 +50,7 @@ func hasAll(labels map[string]string, want map[string]string) bool {
 // dns reports protection that cuts the cluster's DNS off, or parties that have
 // others to call and cannot ask for their names.
 func (c *compiler) dns(p *intent.Protected, a *intent.Atom) {
-	if a.Kind != intent.Pods || len(c.facts.dns) == 0 || p.Doc.Stage {
+	if a.Kind != intent.Pods || len(c.facts.dns) == 0 {
 		return
 	}
 	if p.Protect.In && c.servesDNS(a) && !c.opens(a, intent.In) {

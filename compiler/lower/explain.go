@@ -47,6 +47,10 @@ func (o *Output) Explain(w io.Writer) error {
 	var lines []line
 	for i := range o.Policies {
 		p := &o.Policies[i]
+		if p.Delete {
+			lines = append(lines, line{p.atom.Party.Span, p.title() + ": the enforced policy would be gone"})
+			continue
+		}
 		lines = append(lines, p.lines("ingress", p.Ingress, p.In, p.ProtectedIn)...)
 		lines = append(lines, p.lines("egress", p.Egress, p.Out, p.ProtectedOut)...)
 	}
@@ -71,23 +75,22 @@ func (p *Policy) lines(direction string, rules []Rule, governs bool, closed diag
 	if !governs {
 		return nil
 	}
-	name := p.Name
-	if p.Namespace != "" {
-		name = p.Namespace + "/" + name
-	}
 	var out []line
 	for i, r := range rules {
-		what := fmt.Sprintf("%s %s, %s rule %d: %s", p.Kind(), name, direction, i+1, r.words())
+		what := fmt.Sprintf("%s, %s rule %d: %s", p.title(), direction, i+1, r.words())
 		out = append(out, line{r.Span, what + " (" + r.Why + ")"})
 		for _, s := range r.Also {
 			out = append(out, line{s, what + " (covers what this asks for)"})
 		}
 	}
 	if closed.Start.Line > 0 {
-		out = append(out, line{closed, fmt.Sprintf("%s %s governs %s: what no rule of tier %s allows is denied", p.Kind(), name, direction, p.Tier)})
+		out = append(out, line{closed, fmt.Sprintf("%s governs %s: what no rule of tier %s allows is denied", p.title(), direction, p.Tier)})
 	}
 	return out
 }
+
+// title is the kind and the name of a policy.
+func (p *Policy) title() string { return objectName(p.Kind(), p.Namespace, p.Name) }
 
 func (r Rule) words() string {
 	if r.Raw != nil {

@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"net/netip"
@@ -30,7 +31,9 @@ type facts struct {
 	// open are the tiers that pass what none of their policies decides.
 	open map[string]bool
 	// foreign are the tiers in which somebody else has policies that are enforced.
-	foreign  map[string]bool
+	foreign map[string]bool
+	// staged are those in which somebody else has staged policies.
+	staged   map[string]bool
 	tiers    map[string]intent.ClusterTier
 	heps     []hep
 	pods     []pod
@@ -90,7 +93,7 @@ var defaultFailsafe = [2][]v3.ProtoPort{
 // factsOf reads from a snapshot what the compiler has to know of a cluster. A
 // snapshot that holds nothing of a cluster is as good as none.
 func factsOf(s *cluster.Snapshot) facts {
-	f := facts{open: map[string]bool{}, foreign: map[string]bool{}, failsafe: defaultFailsafe,
+	f := facts{open: map[string]bool{}, foreign: map[string]bool{}, staged: map[string]bool{}, failsafe: defaultFailsafe,
 		services: map[string]*corev1.Service{}, backends: map[string][]netip.Addr{}, taken: map[string]diag.Span{}, members: map[*intent.Atom][]*pod{}}
 	if s == nil {
 		return f
@@ -139,11 +142,21 @@ func Tiers(s *cluster.Snapshot) map[string]intent.ClusterTier {
 func ours(labels map[string]string) bool { return labels[managedBy] == "tortie" }
 
 func (f *facts) addForeign(s *cluster.Snapshot) {
+	has := func(in map[string]bool, tier string, labels map[string]string) {
+		tier = cmp.Or(tier, intent.DefaultTier)
+		in[tier] = in[tier] || !ours(labels)
+	}
 	for _, o := range s.GlobalNetworkPolicies {
-		f.foreign[o.Object.Spec.Tier] = f.foreign[o.Object.Spec.Tier] || !ours(o.Object.Labels)
+		has(f.foreign, o.Object.Spec.Tier, o.Object.Labels)
 	}
 	for _, o := range s.NetworkPolicies {
-		f.foreign[o.Object.Spec.Tier] = f.foreign[o.Object.Spec.Tier] || !ours(o.Object.Labels)
+		has(f.foreign, o.Object.Spec.Tier, o.Object.Labels)
+	}
+	for _, o := range s.StagedGlobalNetworkPolicies {
+		has(f.staged, o.Object.Spec.Tier, o.Object.Labels)
+	}
+	for _, o := range s.StagedNetworkPolicies {
+		has(f.staged, o.Object.Spec.Tier, o.Object.Labels)
 	}
 	f.addTaken(s)
 }

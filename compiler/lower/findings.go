@@ -34,7 +34,7 @@ func (c *compiler) cluster() {
 	for i := range c.program.Protects {
 		p := &c.program.Protects[i]
 		for _, a := range p.Atoms {
-			if a.Kind == intent.Hosts && !p.Doc.Stage {
+			if a.Kind == intent.Hosts {
 				c.lockOut(p, a)
 			}
 			c.dns(p, a)
@@ -43,7 +43,6 @@ func (c *compiler) cluster() {
 	c.expected()
 	c.protections()
 	c.withoutEffect()
-	c.namesTaken()
 }
 
 // withoutEffect reports what is allowed where nothing closes.

@@ -29,7 +29,7 @@ func (c *compiler) untracked(s *intent.Statement) {
 // they send: in iptables mode what goes on from their node ports to pods of other
 // nodes is then taken for their own.
 func (c *compiler) nodePortsCut(g *intent.Guarded) {
-	if g.Guard.Section != intent.Forward || g.Doc.Stage || c.facts.nftables {
+	if g.Guard.Section != intent.Forward || c.facts.nftables {
 		return
 	}
 	names := slices.Sorted(maps.Keys(c.facts.services))
@@ -48,7 +48,7 @@ func (c *compiler) nodePortsCut(g *intent.Guarded) {
 // closedOut reports whether hosts may not send what nothing allows.
 func (c *compiler) closedOut(a *intent.Atom) bool {
 	return c.facts.closed(a) || slices.ContainsFunc(c.program.Protects, func(p intent.Protected) bool {
-		return p.Protect.Out && !p.Doc.Stage && slices.ContainsFunc(p.Atoms, func(x *intent.Atom) bool { return !intent.Disjoint(a, x) })
+		return p.Protect.Out && slices.ContainsFunc(p.Atoms, func(x *intent.Atom) bool { return !intent.Disjoint(a, x) })
 	})
 }
 

@@ -17,6 +17,11 @@ metadata: {name: i1-taken, namespace: shop}
 spec: {selector: app == 'nobody', order: 7}
 ---
 apiVersion: projectcalico.org/v3
+kind: StagedNetworkPolicy
+metadata: {name: i1-proposed, namespace: shop}
+spec: {selector: app == 'nobody', order: 7}
+---
+apiVersion: projectcalico.org/v3
 kind: Node
 metadata: {name: n1}
 spec: {bgp: {ipv4Address: 192.0.2.1/24}}
@@ -139,6 +144,10 @@ func TestCompile_FindingsFromTheCluster(t *testing.T) {
 			"8:11 intent/no-effect: no intent closes db or web, so this allows what is allowed anyway"},
 		"closed at the other end": {[]string{"  parties:\n" + web + db + "  protect: [{party: db, direction: in}]\n  allow: [{from: web, to: db, at: from}]"},
 			"9:11 intent/no-effect: no intent closes web, so this allows what is allowed anyway"},
+		"a staged one of the same name": {[]string{"  parties:\n" + db + "  protect: [{party: db, direction: in}]", "  parties:\n    proposed: {namespace: shop, pods: app == 'web'}\n  protect: [{party: proposed, direction: in}]"},
+			"14:5 intent/name-taken: the input has a StagedNetworkPolicy shop/i1-proposed that is not made of intents: once it is enforced it takes the place of the policy that this becomes"},
+		"somebody else's policy, to be replaced later": {[]string{"  parties:\n" + db + "  protect: [{party: db, direction: in}]", "  mode: stage\n  parties:\n    taken: {namespace: shop, pods: app == 'web'}\n  protect: [{party: taken, direction: in}]"},
+			"15:5 intent/name-taken: the input has a NetworkPolicy shop/i1-taken that is not made of intents, and this would take its place once it is enforced"},
 		"somebody else's policy": {[]string{"  parties:\n" + db + "  protect: [{party: db, direction: in}]", "  parties:\n    taken: {namespace: shop, pods: app == 'web'}\n  protect: [{party: taken, direction: in}]"},
 			"14:5 intent/name-taken: the input has a NetworkPolicy shop/i1-taken that is not made of intents, and this would take its place"},
 		"all ports of a service": {[]string{"  parties:\n" + web + "    dns: {service: kube-system/kube-dns}\n  protect: [{party: web, direction: out}]\n  allow: [{from: web, to: dns, on: udp/53}]"}, ""},
@@ -184,8 +193,9 @@ func TestCompile_FindingsFromTheCluster(t *testing.T) {
 			"15:13 intent/protected-differently: intent i0 protects pod shop/web-0 from what comes in, this one from going out: both count together"},
 		"two tiers": {[]string{"  tier: {name: first, order: 10}\n  parties:\n" + web + "  protect: [{party: web, direction: in}]", "  protect: [{party: web, direction: in}]"},
 			"14:13 intent/protected-differently: intent i0 in tier first protects party web already and is asked first: what only intent i1 in tier default allows is denied"},
-		"in the same way":    {[]string{"  parties:\n" + web + "  protect: [web]", "  protect: [web]"}, ""},
-		"a staged successor": {[]string{"  parties:\n" + web + "  protect: [web]", "  mode: stage\n  protect: [{party: web, direction: in}]"}, ""},
+		"in the same way": {[]string{"  parties:\n" + web + "  protect: [web]", "  protect: [web]"}, ""},
+		"a staged successor": {[]string{"  parties:\n" + web + "  protect: [web]", "  mode: stage\n  protect: [{party: web, direction: in}]"},
+			"14:13 intent/protected-differently: intent i0 protects party web in both directions, this one from what comes in: both count together"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string

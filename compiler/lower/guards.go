@@ -46,13 +46,12 @@ func (u *unit) guardDoc(a *intent.Atom) *intent.Document {
 // its destination is translated or on its way through. Statements apply at their
 // own hosts (node ports) or at those of their document's guard (forward).
 func (u *unit) guards(s intent.Section) {
-	rank, made, from := 0, 0, len(u.out.Policies)
+	made, from := 0, len(u.out.Policies)
 	for _, d := range u.program.Docs {
 		if !u.has(d) {
 			continue
 		}
-		made += u.guardRules(d, s, rank)
-		rank++
+		made += u.guardRules(d, s)
 	}
 	for _, a := range u.guardAtoms(s) {
 		u.guardEnd(a, s, made == 1 && len(u.guardAtoms(s)) == 1)
@@ -63,7 +62,7 @@ func (u *unit) guards(s intent.Section) {
 }
 
 // guardRules makes one document's policies of a section and counts them.
-func (u *unit) guardRules(d *intent.Document, s intent.Section, rank int) int {
+func (u *unit) guardRules(d *intent.Document, s intent.Section) int {
 	deny, allow := map[*intent.Atom][]Rule{}, map[*intent.Atom][]Rule{}
 	var atoms []*intent.Atom
 	for i := range u.program.Statements {
@@ -90,12 +89,12 @@ func (u *unit) guardRules(d *intent.Document, s intent.Section, rank int) int {
 	made := 0
 	for _, a := range atoms {
 		if len(atoms) > 1 && len(deny[a]) > 0 {
-			u.guardPolicy(d, a, s, orderDeny+float64(orderDoc*rank), "-deny", deny[a])
+			u.guardPolicy(d, a, s, u.spots[d].order(orderDeny), "-deny", deny[a])
 			deny[a] = nil
 			made++
 		}
 		if rules := appendNew(deny[a], allow[a]...); len(rules) > 0 {
-			u.guardPolicy(d, a, s, orderAllow+float64(orderDoc*rank), "", rules)
+			u.guardPolicy(d, a, s, u.spots[d].order(orderAllow), "", rules)
 			made++
 		}
 	}
@@ -185,7 +184,7 @@ func (u *unit) guardEnd(a *intent.Atom, s intent.Section, alone bool) {
 	if alone {
 		name := u.guardOf(g.Doc, a, s, "").Name
 		for i := range u.out.Policies {
-			if p := &u.out.Policies[i]; p.Name == name && p.Stage == u.stage {
+			if p := &u.out.Policies[i]; p.Name == name {
 				p.Ingress = appendNew(p.Ingress, rules...)
 				return
 			}
@@ -250,7 +249,7 @@ func (u *unit) opened(a *intent.Atom) []Rule {
 	var out []Rule
 	for i := range u.program.Statements {
 		s := &u.program.Statements[i]
-		if !s.OpensHosts() || s.Doc.Stage && !u.stage {
+		if !s.OpensHosts() {
 			continue
 		}
 		for _, to := range s.To {
@@ -273,7 +272,7 @@ func (u *unit) opened(a *intent.Atom) []Rule {
 }
 
 // fastPath makes untracked policies, both directions written out at both ends.
-func (u *unit) fastPath(d *intent.Document, rank int) {
+func (u *unit) fastPath(d *intent.Document) {
 	in, out := map[*intent.Atom][]Rule{}, map[*intent.Atom][]Rule{}
 	var atoms []*intent.Atom
 	add := func(a *intent.Atom, to map[*intent.Atom][]Rule, rules ...Rule) {
@@ -311,7 +310,7 @@ func (u *unit) fastPath(d *intent.Document, rank int) {
 	}
 	for _, a := range atoms {
 		y := u.policyIn(u.tier.Name, d, a, "-fast-path")
-		y.Order, y.In, y.Out = orderAllow+float64(orderDoc*rank), true, true
+		y.Order, y.In, y.Out = u.spots[d].order(orderAllow), true, true
 		y.Ingress, y.Egress, y.DoNotTrack, y.ApplyOnForward = in[a], out[a], true, true
 		u.out.Policies = append(u.out.Policies, y)
 	}

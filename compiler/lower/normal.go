@@ -7,8 +7,8 @@ import (
 	"tortie/compiler/intent"
 )
 
-// The orders of policies within a tier. Each document has a hundred: denies, then
-// allows. Behind all documents come closings for what is protected, then what
+// The orders of policies within a tier. Each document has a hundred (see spot):
+// denies, then allows. Behind all documents come closings for what is protected, then what
 // lets the rest go on, then what only forwarded packets reach.
 const (
 	orderRaw     = 5
@@ -71,7 +71,7 @@ func (u *unit) overlaps(p *part) bool {
 // stands for the protection of the atom.
 func (u *unit) add(p *part, order float64, suffix string, in, out []Rule, closes bool) {
 	y := u.policy(p.doc, p.atom, suffix)
-	y.Order = order + float64(orderDoc*p.rank)
+	y.Order = u.spots[p.doc].order(order)
 	y.Ingress, y.Egress = in, out
 	y.In, y.Out = len(in) > 0, len(out) > 0
 	for dir, pr := range p.protect {
@@ -95,7 +95,7 @@ func (u *unit) policy(d *intent.Document, a *intent.Atom, suffix string) Policy 
 }
 
 func (u *unit) policyIn(tier string, d *intent.Document, a *intent.Atom, suffix string) Policy {
-	y := Policy{Name: u.name(tier, d, a, suffix), Namespace: policyNamespace(a), Tier: tier, Stage: u.stage, Doc: d, atom: a}
+	y := Policy{Name: u.name(tier, d, a, suffix), Namespace: policyNamespace(a), Tier: tier, Doc: d, atom: a}
 	p := a.Party
 	if a.Kind == intent.Hosts {
 		y.Selector = and(p.Hosts, "!has(projectcalico.org/namespace)")

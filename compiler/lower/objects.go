@@ -61,10 +61,11 @@ type HostEndpoint struct {
 }
 
 // Policy is a policy of any of the four kinds: namespaced if Namespace is set,
-// staged if Stage is.
+// staged if Stage is, for deletion if Delete is.
 type Policy struct {
 	Name, Namespace, Tier     string
 	Stage                     bool
+	Delete                    bool // a staged policy that says that the enforced one is gone
 	Order                     float64
 	Selector                  string
 	NamespaceSelector         string

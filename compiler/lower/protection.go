@@ -14,7 +14,7 @@ func (c *compiler) protections() {
 	for j := range all {
 		for i := range j {
 			a, b := &all[i], &all[j]
-			if a.Doc == b.Doc || a.Doc.Stage != b.Doc.Stage {
+			if a.Doc == b.Doc {
 				continue
 			}
 			if what, ok := c.shared(a.Atoms, b.Atoms); ok {

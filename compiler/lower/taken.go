@@ -47,24 +47,42 @@ func objectName(kind, namespace, name string) string {
 }
 
 // namesTaken reports compiled objects that somebody else's are called like: written
-// to the cluster they would take their place.
+// to the cluster they would take their place. So would staged ones once enforced.
 func (c *compiler) namesTaken() {
-	check := func(kind, namespace, name string, at diag.Span) {
-		what := objectName(kind, namespace, name)
-		if there, taken := c.facts.taken[what]; taken {
-			c.diags.Add(diag.Finding{Code: "intent/name-taken", Severity: diag.Error, Span: at, Hint: "rename the intent or the party, or take that object out",
-				Message: "the input has a " + what + " that is not made of intents, and this would take its place",
-				Related: []diag.Related{{Span: there, Message: "it is here"}}})
-		}
-	}
 	for i := range c.out.Policies {
 		p := &c.out.Policies[i]
-		check(p.Kind(), p.Namespace, p.Name, p.atom.Party.Span)
+		c.nameTaken(p.Kind(), p.Namespace, p.Name, p.atom.Party.Span, "this would take its place")
+		q := *p
+		q.Stage = !p.Stage
+		if p.Stage {
+			c.nameTaken(q.Kind(), p.Namespace, p.Name, p.atom.Party.Span, "this would take its place once it is enforced")
+		} else {
+			c.replaced(&q)
+		}
 	}
 	for _, s := range c.out.Sets {
-		check("GlobalNetworkSet", "", s.Name, s.Span)
+		c.nameTaken("GlobalNetworkSet", "", s.Name, s.Span, "this would take its place")
 	}
 	for _, h := range c.out.HostEndpoints {
-		check("HostEndpoint", "", h.Name, h.Span)
+		c.nameTaken("HostEndpoint", "", h.Name, h.Span, "this would take its place")
+	}
+}
+
+func (c *compiler) nameTaken(kind, namespace, name string, at diag.Span, what string) {
+	object := objectName(kind, namespace, name)
+	if there, taken := c.facts.taken[object]; taken {
+		c.diags.Add(diag.Finding{Code: "intent/name-taken", Severity: diag.Error, Span: at, Hint: "rename the intent or the party, or take that object out",
+			Message: "the input has a " + object + " that is not made of intents, and " + what,
+			Related: []diag.Related{{Span: there, Message: "it is here"}}})
+	}
+}
+
+// replaced warns of somebody's staged policy that has the name of an enforced one
+// of intents: a preview, and whoever enforces it, puts it in that one's place.
+func (c *compiler) replaced(p *Policy) {
+	if there, taken := c.facts.taken[p.title()]; taken {
+		c.diags.Add(diag.Finding{Code: "intent/name-taken", Severity: diag.Warning, Span: p.atom.Party.Span, Hint: "rename the intent or the party, or take that object out",
+			Message: "the input has a " + p.title() + " that is not made of intents: once it is enforced it takes the place of the policy that this becomes",
+			Related: []diag.Related{{Span: there, Message: "it is here"}}})
 	}
 }

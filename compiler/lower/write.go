@@ -131,6 +131,10 @@ func (h HostEndpoint) tree() tree {
 func (p *Policy) tree() tree {
 	var spec tree
 	spec.put("tier", p.Tier)
+	if p.Delete {
+		spec.put("stagedAction", "Delete")
+		return object(p.Kind(), p.Namespace, p.Name, map[string]string{partOf: p.Doc.Name}, map[string]string{intentNote: place(p.Doc.Span)}, spec)
+	}
 	spec = append(spec, field{"order", p.Order})
 	if p.Stage {
 		spec.put("stagedAction", "Set")
