@@ -159,11 +159,7 @@ func (u *unit) part(d *intent.Document, a *intent.Atom) *part {
 // statement adds the rules of a statement at each of its subjects.
 func (u *unit) statement(s *intent.Statement) {
 	for dir := range directions {
-		peers := subjects(s, 1-dir)
-		if dir == 1 && s.Rule.Deny && s.Rule.At == 0 {
-			// A pod refuses by itself; its peers need not.
-			peers = slices.DeleteFunc(slices.Clone(peers), func(a *intent.Atom) bool { return a.Kind == intent.Pods })
-		}
+		peers := enforcedAgainst(s, dir)
 		if len(peers) == 0 {
 			continue
 		}
@@ -181,6 +177,16 @@ func (u *unit) statement(s *intent.Statement) {
 			}
 		}
 	}
+}
+
+// enforcedAgainst are the peers of a statement where it holds in a direction. A pod
+// refuses by itself; its peers need not.
+func enforcedAgainst(s *intent.Statement, dir int) []*intent.Atom {
+	peers := subjects(s, 1-dir)
+	if dir == 1 && s.Rule.Deny && s.Rule.At == 0 {
+		return slices.DeleteFunc(slices.Clone(peers), func(a *intent.Atom) bool { return a.Kind == intent.Pods })
+	}
+	return peers
 }
 
 // matters reports whether an allow at an atom can make a difference: something in

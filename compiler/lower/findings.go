@@ -7,9 +7,6 @@ import (
 
 	"tortie/compiler/diag"
 	"tortie/compiler/intent"
-	"tortie/dataplane/packet"
-
-	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
 func (c *compiler) warn(code string, at diag.Span, hint, format string, args ...any) {
@@ -27,16 +24,18 @@ func (c *compiler) cluster() {
 		c.undeclaredPorts(&c.program.Statements[i])
 		c.serviceEnds(&c.program.Statements[i])
 		c.untracked(&c.program.Statements[i])
+		c.deniesVital(&c.program.Statements[i])
+		c.deniesDNS(&c.program.Statements[i])
+		c.failsafes(&c.program.Statements[i])
 	}
 	for i := range c.program.Guards {
 		c.nodePortsCut(&c.program.Guards[i])
+		c.guardsVital(&c.program.Guards[i])
 	}
 	for i := range c.program.Protects {
 		p := &c.program.Protects[i]
 		for _, a := range p.Atoms {
-			if a.Kind == intent.Hosts {
-				c.lockOut(p, a)
-			}
+			c.lockOut(p, a)
 			c.dns(p, a)
 		}
 	}
@@ -182,64 +181,4 @@ func (f *facts) hepsOf(a *intent.Atom) []hep {
 		}
 	}
 	return out
-}
-
-// vital is what a cluster lives on.
-type vital struct {
-	what  string
-	proto packet.Proto
-	port  uint16
-}
-
-var vitals = [2][]vital{
-	{{"SSH", packet.ProtoTCP, 22}, {"the kubelet: logs, exec and metrics", packet.ProtoTCP, 10250}, {"the API server", packet.ProtoTCP, 6443},
-		{"etcd", packet.ProtoTCP, 2379}, {"etcd's peers", packet.ProtoTCP, 2380}, {"BGP", packet.ProtoTCP, 179}, {"Typha", packet.ProtoTCP, 5473}},
-	{{"DNS", packet.ProtoUDP, 53}, {"DHCP", packet.ProtoUDP, 67}, {"the API server", packet.ProtoTCP, 6443}, {"etcd", packet.ProtoTCP, 2379},
-		{"BGP", packet.ProtoTCP, 179}, {"Typha", packet.ProtoTCP, 5473}, {"kubelets of other nodes", packet.ProtoTCP, 10250}},
-}
-
-// lockOut reports what a cluster lives on and protecting hosts would cut.
-func (c *compiler) lockOut(p *intent.Protected, a *intent.Atom) {
-	for dir, on := range [2]bool{p.Protect.In, p.Protect.Out} {
-		var cut []string
-		for _, v := range vitals[dir] {
-			if on && !c.stays(a, dir, v) {
-				cut = append(cut, fmt.Sprintf("%s (%s/%d)", v.what, v.proto, v.port))
-			}
-		}
-		if len(cut) > 0 {
-			way := [2]string{"to", "from"}[dir]
-			c.warn("intent/lock-out", p.Protect.Span, "allow it, from the nodes and the control plane at least",
-				"protecting %s cuts what no failsafe port and no statement leaves open %s its hosts: %s", a.Party.Name, way, strings.Join(cut, ", "))
-		}
-	}
-}
-
-// stays reports whether a failsafe port or any statement leaves something open.
-func (c *compiler) stays(a *intent.Atom, dir int, v vital) bool {
-	if c.facts.isFailsafe(dir, v.proto, v.port) {
-		return true
-	}
-	for i := range c.program.Statements {
-		s := &c.program.Statements[i]
-		at := s.To
-		if dir == 1 {
-			at = s.From
-		}
-		if s.Rule.Deny || s.Rule.Section != intent.Normal || !slices.Contains(at, a) {
-			continue
-		}
-		if len(s.On) == 0 || slices.ContainsFunc(s.On, func(t intent.PortTerm) bool {
-			return t.Proto == v.proto && (t.HasPorts && t.First <= v.port && v.port <= t.Last || !t.HasPorts && t.Name == "")
-		}) {
-			return true
-		}
-	}
-	return false
-}
-
-func (f *facts) isFailsafe(dir int, proto packet.Proto, port uint16) bool {
-	return slices.ContainsFunc(f.failsafe[dir], func(p v3.ProtoPort) bool {
-		return (strings.EqualFold(p.Protocol, proto.String()) || p.Protocol == "" && proto == packet.ProtoTCP) && p.Port == port
-	})
 }
