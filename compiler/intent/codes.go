@@ -61,6 +61,8 @@ func entries() []diag.Entry {
 	return []diag.Entry{
 		{Code: "intent/ambiguous-party", Severity: diag.Error, Title: "A party that several intents give",
 			Text: "A name that the document does not give itself is looked up in the others, and more than one has it.", Fix: "Write intent.party."},
+		{Code: "intent/ambiguous-ports", Severity: diag.Error, Title: "A list of ports that several intents give",
+			Text: "A name that the document does not give itself is looked up in the others, and more than one has it.", Fix: "Write intent.ports."},
 		{Code: "intent/bad-date", Severity: diag.Error, Title: "A date that is none",
 			Text: "until is the last day on which a statement is meant to hold.", Fix: "Write it as 2027-03-31."},
 		{Code: "intent/bad-direction", Severity: diag.Error, Title: "A direction that is none",

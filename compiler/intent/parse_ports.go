@@ -49,12 +49,18 @@ func (p *parser) groupName(item *yamlpos.Node, path string) bool {
 		p.errorf("intent/bad-port", item.Span, cmp.Or(meantPorts(item.Text), "ports go from 1 to 65535, behind a protocol: tcp/80"),
 			"%s: %q has no protocol", path, item.Text)
 		return false
-	case item.Kind == yamlpos.Int || !nameForm.MatchString(item.Text):
+	case item.Kind == yamlpos.Int || !listForm(item.Text):
 		p.errorf("intent/bad-port", item.Span, cmp.Or(meantPorts(item.Text), "write tcp/80, udp/53, tcp/8080-8090, icmp/echo-request or the name of a list"),
 			"%s: %q is neither a port nor the name of a list of ports", path, item.Text)
 		return false
 	}
 	return true
+}
+
+// listForm reports whether a text may name a list of ports, its own or intent.name.
+func listForm(s string) bool {
+	intent, name, qualified := strings.Cut(s, ".")
+	return nameForm.MatchString(intent) && (!qualified || nameForm.MatchString(name))
 }
 
 func plainProto(s string) bool {

@@ -59,12 +59,34 @@ func mergeMatch(out []match, m match) []match {
 		switch {
 		case o.everything || m.everything:
 			o.everything, o.ports = true, nil
-		case !slices.Contains(o.ports, m.ports[0]):
-			o.ports = append(o.ports, m.ports[0])
+		default:
+			o.ports = addPort(o.ports, m.ports[0])
 		}
 		return out
 	}
 	return append(out, m)
+}
+
+// addPort adds a port or a range to a list in which those that overlap are one.
+func addPort(list []string, port string) []string {
+	if slices.Contains(list, port) {
+		return list
+	}
+	low, high, ok := portRange(port)
+	at := len(list)
+	out := make([]string, 0, at+1)
+	for _, have := range list {
+		l, h, numbered := portRange(have)
+		if !ok || !numbered || h < low || high < l {
+			out = append(out, have)
+			continue
+		}
+		low, high, at = min(low, l), max(high, h), min(at, len(out))
+	}
+	if ok {
+		port = portText(intent.PortTerm{HasPorts: true, First: uint16(low), Last: uint16(high)})
+	}
+	return slices.Insert(out, min(at, len(out)), port)
 }
 
 func ptr[T any](v T) *T { return &v }
