@@ -9,7 +9,7 @@ ORACLE_N ?= 60000
 FLEET_N ?= 5000
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test lint difftest oracle fleet reverse realapi fuzz bench golden
+.PHONY: help build demo test lint difftest oracle fleet reverse realapi kubeproxy fuzz bench golden
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ reverse: ## ORACLE_N random connections, before and after lifting their policies
 
 realapi: ## what intents compile to, in a real API server (builds one: ten minutes the first time)
 	cd compiler/lower/realapi && $(GO) test -v -count=1 -timeout 30m .
+
+kubeproxy: ## random services and settings (SEED) in kube-proxy's own proxiers and here (builds them; root)
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && seed=$${SEED:-$$(date +%s)} && echo "SEED=$$seed" && \
+	(cd compiler/kubeproxy/oracle && $(GO) run . random "$$dir" "$$seed" 150) && \
+	TORTIE_SHAPES=$$dir $(GO) test ./compiler/kubeproxy -run EveryShape -v -count=1
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \

@@ -204,6 +204,8 @@ func TestProgram_Problems(t *testing.T) {
 		{"two protocols", resolve.Rule{Action: resolve.Allow, Protocol: packet.ProtoTCP, NotProtocol: packet.ProtoUDP}, true, false},
 		{"icmp without protocol", resolve.Rule{Action: resolve.Deny, NotICMP: &echo, IPVersion: packet.IPv4}, true, false},
 		{"icmp of tcp", resolve.Rule{Action: resolve.Deny, Protocol: packet.ProtoTCP, NotICMP: &echo, IPVersion: packet.IPv4}, true, true},
+		{"icmp by its number in rules of IPv6", resolve.Rule{Action: resolve.Deny, Protocol: packet.ProtoICMP, NotICMP: &echo}, true, true},
+		{"icmpv6 by its number in rules of IPv4", resolve.Rule{Action: resolve.Deny, Protocol: packet.ProtoICMPv6, NotICMP: &echo}, true, true},
 	} {
 		for _, nft := range []bool{false, true} {
 			res, err := Program(oneWorkload(nft, c.rule))

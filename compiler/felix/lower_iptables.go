@@ -113,11 +113,7 @@ func (r *renderer) checkIptables(body []nf.Stmt, origin int) {
 	if len(protos) > 1 {
 		r.unwritable(origin, "protocol and notProtocol in one rule: iptables refuses two -p and Felix crashes")
 	}
-	want := packet.ProtoICMP
-	if !r.v4() {
-		want = packet.ProtoICMPv6
-	}
-	if icmp && (len(protos) != 1 || protos[0].Invert || protos[0].Proto != want) {
+	if icmp && (len(protos) != 1 || protos[0].Invert || protos[0].Proto != icmpOf(r.family)) {
 		r.unwritable(origin, "ICMP type without the protocol of "+r.family.String()+": iptables refuses it and Felix crashes")
 	}
 }

@@ -17,10 +17,6 @@ func impliedLater(c cond, later []cond, f packet.Family) bool {
 	if !ok || p.not {
 		return false
 	}
-	icmp := packet.ProtoICMP
-	if f == packet.IPv6 {
-		icmp = packet.ProtoICMPv6
-	}
 	for _, l := range later {
 		switch l := l.(type) {
 		case portIn:
@@ -32,12 +28,20 @@ func impliedLater(c cond, later []cond, f packet.Family) bool {
 				return true
 			}
 		case icmpIs:
-			if p.proto == icmp {
+			if p.proto == icmpOf(f) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// icmpOf is the ICMP of a family.
+func icmpOf(f packet.Family) packet.Proto {
+	if f == packet.IPv6 {
+		return packet.ProtoICMPv6
+	}
+	return packet.ProtoICMP
 }
 
 // protoOf is the protocol that the rule asks for, 0 for none.
@@ -63,8 +67,8 @@ func (r *renderer) checkNft(in *rule, layer nf.TableName) {
 			if c.icmp.HasCode {
 				r.problem(in.origin, "ICMP type and code in one rule: nft refuses it and Felix crashes")
 			}
-			if proto != 0 && proto != packet.ProtoICMP && proto != packet.ProtoICMPv6 {
-				r.problem(in.origin, "ICMP type with another protocol: nft refuses it and Felix crashes")
+			if proto != 0 && proto != icmpOf(r.family) {
+				r.problem(in.origin, "ICMP type without the protocol of "+r.family.String()+": nft refuses it and Felix crashes")
 			}
 		case portIn:
 			if _, ok := portKeys[c.proto]; !ok {

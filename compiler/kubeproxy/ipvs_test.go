@@ -24,7 +24,7 @@ type recordedIPVS struct {
 func parseIPVS(t *testing.T, name string, o Options) recordedIPVS {
 	t.Helper()
 	parts := map[string]string{}
-	for _, part := range strings.Split("\n"+string(readCompressed(t, "testdata/shapes/"+name+".gz")), "\n==> ")[1:] {
+	for _, part := range strings.Split("\n"+string(readCompressed(t, shapesDir()+"/"+name+".gz")), "\n==> ")[1:] {
 		title, text, _ := strings.Cut(part, "\n")
 		parts[title] = text + "\n"
 	}

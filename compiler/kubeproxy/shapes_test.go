@@ -1,6 +1,7 @@
 package kubeproxy
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/netip"
 	"os"
@@ -65,9 +66,13 @@ func prefixes(texts ...string) []netip.Prefix {
 	return out
 }
 
+// shapesDir is the folder with the recordings; oracle makes others of random
+// services and configurations.
+func shapesDir() string { return cmp.Or(os.Getenv("TORTIE_SHAPES"), "testdata/shapes") }
+
 func readShapes(t *testing.T, zone string) *cluster.Snapshot {
 	t.Helper()
-	text := readCompressed(t, "testdata/shapes/objects.yaml.gz")
+	text := readCompressed(t, shapesDir()+"/objects.yaml.gz")
 	if zone != "" {
 		text = append(text, "---\n{apiVersion: v1, kind: Node, metadata: {name: node-a, labels: {topology.kubernetes.io/zone: "+zone+"}}}\n"...)
 	}
@@ -80,7 +85,7 @@ func readShapes(t *testing.T, zone string) *cluster.Snapshot {
 
 func parseRecording(t *testing.T, name string, o Options) []nf.Table {
 	t.Helper()
-	text := readCompressed(t, "testdata/shapes/"+name+".gz")
+	text := readCompressed(t, shapesDir()+"/"+name+".gz")
 	if o.Mode == NFTables {
 		tables, found := nftables.Parse(name, text)
 		for _, f := range found {
@@ -96,7 +101,7 @@ func parseRecording(t *testing.T, name string, o Options) []nf.Table {
 }
 
 func TestProgram_MatchesKubeProxyForEveryShape(t *testing.T) {
-	text, err := os.ReadFile("testdata/shapes/configs.json")
+	text, err := os.ReadFile(shapesDir() + "/configs.json")
 	if err != nil {
 		t.Fatal(err)
 	}

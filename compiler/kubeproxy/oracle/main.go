@@ -4,17 +4,20 @@
 // nft, and is a module of its own so that the main one stays small.
 //
 //	go run . record ../testdata/shapes [PART-OF-NAME]
+//	go run . random FOLDER SEED COUNT
 package main
 
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,8 +57,17 @@ func main() {
 		}
 	case len(os.Args) == 4 && os.Args[1] == "run":
 		run(os.Args[2], os.Args[3])
+	case len(os.Args) == 5 && os.Args[1] == "random":
+		seed, err := strconv.ParseInt(os.Args[3], 10, 64)
+		count, err2 := strconv.Atoi(os.Args[4])
+		if err := cmp.Or(err, err2); err != nil {
+			fatal(err)
+		}
+		if err := random(os.Args[2], seed, count); err != nil {
+			fatal(err)
+		}
 	default:
-		fatal(fmt.Errorf("usage: kubeproxyoracle record FOLDER [PART-OF-NAME] | run OBJECTS CONFIG"))
+		fatal(fmt.Errorf("usage: kubeproxyoracle record FOLDER [PART-OF-NAME] | random FOLDER SEED COUNT | run OBJECTS CONFIG"))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,10 @@ import (
 // folder, what kube-proxy programs for them: each in a new network namespace.
 // Only those whose name contains the text are recorded anew.
 func record(dir, only string) error {
+	return recordAll(dir, only, func(out io.Writer) error { return writeShapes(out, 1, 100) })
+}
+
+func recordAll(dir, only string, write func(io.Writer) error) error {
 	text, err := os.ReadFile(filepath.Join(dir, "configs.json"))
 	if err != nil {
 		return err
@@ -24,7 +29,7 @@ func record(dir, only string) error {
 		return err
 	}
 	var objects bytes.Buffer
-	if err := writeShapes(&objects, 1, 100); err != nil {
+	if err := write(&objects); err != nil {
 		return err
 	}
 	if err := writeCompressed(filepath.Join(dir, "objects.yaml.gz"), objects.Bytes()); err != nil {
