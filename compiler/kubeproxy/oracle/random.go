@@ -112,7 +112,7 @@ var twists = []func(*shape, *rand.Rand){
 		}
 	},
 	func(s *shape, r *rand.Rand) { // one family
-		f := r.Intn(2)
+		f := r.Intn(len(s.service.Spec.ClusterIPs))
 		s.service.Spec.IPFamilies, s.service.Spec.ClusterIPs = s.service.Spec.IPFamilies[f:f+1], s.service.Spec.ClusterIPs[f:f+1]
 		s.service.Spec.ClusterIP = s.service.Spec.ClusterIPs[0]
 	},
