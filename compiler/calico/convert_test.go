@@ -125,7 +125,7 @@ func TestFromPod_Addresses(t *testing.T) {
 		}, "10.0.0.2/32 fd00::2/128"},
 		"plural annotation only": {func(p *corev1.Pod) {
 			p.Status.PodIP, p.Annotations = "", map[string]string{annotationPodIPs: "10.0.0.2/32"}
-		}, "none"},
+		}, "10.0.0.2/32"},
 		"no address":  {func(p *corev1.Pod) { p.Status.PodIP = "" }, "none"},
 		"bad address": {func(p *corev1.Pod) { p.Status.PodIP = "x" }, "none"},
 	} {

@@ -125,12 +125,9 @@ func podFinished(o *corev1.Pod) bool {
 	return false
 }
 
-// podIPs finds a pod's addresses: the status first, then the annotations. A pod
-// has none unless a singular field says so.
+// podIPs finds a pod's addresses: the status first, then the annotations, of
+// each the list before the single one.
 func podIPs(o *corev1.Pod) []string {
-	if o.Status.PodIP == "" && o.Annotations[annotationPodIP] == "" && o.Annotations[annotationAWSPodIPs] == "" {
-		return nil
-	}
 	var ips []string
 	for _, ip := range o.Status.PodIPs {
 		ips = append(ips, ip.IP)
@@ -144,8 +141,10 @@ func podIPs(o *corev1.Pod) []string {
 		return strings.Split(o.Annotations[annotationPodIPs], ",")
 	case o.Annotations[annotationPodIP] != "":
 		return []string{o.Annotations[annotationPodIP]}
+	case o.Annotations[annotationAWSPodIPs] != "":
+		return strings.Split(o.Annotations[annotationAWSPodIPs], ",")
 	}
-	return strings.Split(o.Annotations[annotationAWSPodIPs], ",")
+	return nil
 }
 
 // endpointLabels are the labels of an endpoint as Felix gets them: nothing that

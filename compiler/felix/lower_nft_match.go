@@ -166,7 +166,7 @@ func nftLookup(c inSet, proto packet.Proto) nf.Stmt {
 // is in them: it knows their headers.
 var listedProtocols = []packet.Proto{
 	packet.ProtoICMP, packet.ProtoIGMP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoDCCP, packet.ProtoESP,
-	packet.ProtoAH, packet.ProtoICMPv6, 108, packet.ProtoSCTP, packet.ProtoUDPLite,
+	packet.ProtoAH, packet.ProtoICMPv6, packet.ProtoComp, packet.ProtoSCTP, packet.ProtoUDPLite,
 }
 
 var anyPort = [2]nf.KeyField{nf.KeyTHSPort, nf.KeyTHDPort}
@@ -180,8 +180,18 @@ func lookupKeys(proto packet.Proto) ([2]nf.KeyField, bool) {
 	case packet.ProtoDCCP:
 		return [2]nf.KeyField{nf.KeyDCCPSPort, nf.KeyDCCPDPort}, true
 	}
-	keys, ok := portKeys[proto]
-	return keys, ok
+	if keys, ok := portKeys[proto]; ok {
+		return keys, true
+	}
+	key, ok := inPlaceOfPort[proto]
+	return [2]nf.KeyField{nf.KeyTHSPort, key}, ok
+}
+
+// inPlaceOfPort is what nft calls the place of the destination port in protocols
+// without ports.
+var inPlaceOfPort = map[packet.Proto]nf.KeyField{
+	packet.ProtoICMP: nf.KeyICMPChecksum, packet.ProtoICMPv6: nf.KeyICMPv6Checksum, packet.ProtoIGMP: nf.KeyIGMPChecksum,
+	packet.ProtoAH: nf.KeyAHReserved, packet.ProtoComp: nf.KeyCompCPI,
 }
 
 func portKey(proto packet.Proto, dir nf.Dir) nf.KeyField {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"tortie/compiler/check"
 	"tortie/compiler/cluster"
 	"tortie/compiler/intent"
 	"tortie/compiler/yamlpos"
@@ -97,7 +98,7 @@ func FuzzLift(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		s, diags := cluster.Read([]cluster.File{{Name: "in.yaml", Data: []byte(text)}}, cluster.Options{})
-		if diags.HasErrors() {
+		if diags.HasErrors() || check.Run(s, check.Options{ErrorsOnly: true}).HasErrors() {
 			_ = Lift(s) // the program would not; it must not panic all the same
 			return
 		}

@@ -51,6 +51,13 @@ var ports = []struct {
 	{nf.KeyDCCPSPort, nf.KeyDCCPDPort, protoDCCP},
 }
 
+// inPlaceOfPort are the keys that other protocols have where those have the
+// destination port.
+var inPlaceOfPort = map[nf.KeyField]packet.Proto{
+	nf.KeyICMPChecksum: packet.ProtoICMP, nf.KeyICMPv6Checksum: packet.ProtoICMPv6, nf.KeyIGMPChecksum: packet.ProtoIGMP,
+	nf.KeyAHReserved: packet.ProtoAH, nf.KeyCompCPI: packet.ProtoComp,
+}
+
 const (
 	protoDCCP    packet.Proto = 33
 	protoUDPLite packet.Proto = 136
@@ -65,6 +72,9 @@ func transportCode(f nf.KeyField) (keyCode, bool) {
 		case p.dst:
 			return transportKey(kindService, 2, p.proto), true
 		}
+	}
+	if proto, ok := inPlaceOfPort[f]; ok {
+		return transportKey(number(nftables.TypeInteger, 2), 2, proto), true
 	}
 	switch f {
 	case nf.KeyTCPFlags:

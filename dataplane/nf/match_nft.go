@@ -13,59 +13,64 @@ type KeyField uint8
 // The keys. Those with ports and ICMP imply the check of the protocol that nft
 // adds on its own: tcp dport holds only for TCP.
 const (
-	KeySAddr        KeyField = iota + 1 // ip saddr, ip6 saddr
-	KeyDAddr                            // ip daddr, ip6 daddr
-	KeyIPProtocol                       // ip protocol, ip6 nexthdr
-	KeyDSCP                             // ip dscp, ip6 dscp
-	KeyTTL                              // ip ttl, ip6 hoplimit
-	KeyIPLength                         // ip length
-	KeyFragOff                          // ip frag-off
-	KeyTHSPort                          // th sport
-	KeyTHDPort                          // th dport
-	KeyTCPSPort                         // tcp sport
-	KeyTCPDPort                         // tcp dport
-	KeyTCPFlags                         // tcp flags
-	KeyUDPSPort                         // udp sport
-	KeyUDPDPort                         // udp dport
-	KeyUDPLiteSPort                     // udplite sport
-	KeyUDPLiteDPort                     // udplite dport
-	KeySCTPSPort                        // sctp sport
-	KeySCTPDPort                        // sctp dport
-	KeyDCCPSPort                        // dccp sport
-	KeyDCCPDPort                        // dccp dport
-	KeyICMPType                         // icmp type
-	KeyICMPCode                         // icmp code
-	KeyICMPv6Type                       // icmpv6 type
-	KeyICMPv6Code                       // icmpv6 code
-	KeyMark                             // meta mark
-	KeyL4Proto                          // meta l4proto
-	KeyNFProto                          // meta nfproto
-	KeyIIF                              // iif (interface index)
-	KeyOIF                              // oif
-	KeyIIFName                          // iifname
-	KeyOIFName                          // oifname
-	KeyPktType                          // meta pkttype
-	KeyLength                           // meta length
-	KeySKUID                            // meta skuid
-	KeySKGID                            // meta skgid
-	KeyCtState                          // ct state
-	KeyCtStatus                         // ct status
-	KeyCtMark                           // ct mark
-	KeyCtDirection                      // ct direction
-	KeyCtProtocol                       // ct original protocol
-	KeyCtOrigSAddr                      // ct original ip saddr
-	KeyCtOrigDAddr                      // ct original ip daddr
-	KeyCtOrigSPort                      // ct original proto-src
-	KeyCtOrigDPort                      // ct original proto-dst
-	KeyCtReplSAddr                      // ct reply ip saddr
-	KeyCtReplDAddr                      // ct reply ip daddr
-	KeyCtReplSPort                      // ct reply proto-src
-	KeyCtReplDPort                      // ct reply proto-dst
-	KeyFib                              // fib … (see Key.Fib)
-	KeyNumgenRandom                     // numgen random mod N (see Key.Mod)
-	KeyNumgenInc                        // numgen inc mod N
-	KeyARPOperation                     // arp operation
-	KeyARPSAddrIP                       // arp saddr ip
+	KeySAddr          KeyField = iota + 1 // ip saddr, ip6 saddr
+	KeyDAddr                              // ip daddr, ip6 daddr
+	KeyIPProtocol                         // ip protocol, ip6 nexthdr
+	KeyDSCP                               // ip dscp, ip6 dscp
+	KeyTTL                                // ip ttl, ip6 hoplimit
+	KeyIPLength                           // ip length
+	KeyFragOff                            // ip frag-off
+	KeyTHSPort                            // th sport
+	KeyTHDPort                            // th dport
+	KeyTCPSPort                           // tcp sport
+	KeyTCPDPort                           // tcp dport
+	KeyTCPFlags                           // tcp flags
+	KeyUDPSPort                           // udp sport
+	KeyUDPDPort                           // udp dport
+	KeyUDPLiteSPort                       // udplite sport
+	KeyUDPLiteDPort                       // udplite dport
+	KeySCTPSPort                          // sctp sport
+	KeySCTPDPort                          // sctp dport
+	KeyDCCPSPort                          // dccp sport
+	KeyDCCPDPort                          // dccp dport
+	KeyICMPChecksum                       // icmp checksum: what nft calls the place of th dport in ICMP, as the next ones
+	KeyICMPv6Checksum                     // icmpv6 checksum
+	KeyIGMPChecksum                       // igmp checksum
+	KeyAHReserved                         // ah reserved
+	KeyCompCPI                            // comp cpi
+	KeyICMPType                           // icmp type
+	KeyICMPCode                           // icmp code
+	KeyICMPv6Type                         // icmpv6 type
+	KeyICMPv6Code                         // icmpv6 code
+	KeyMark                               // meta mark
+	KeyL4Proto                            // meta l4proto
+	KeyNFProto                            // meta nfproto
+	KeyIIF                                // iif (interface index)
+	KeyOIF                                // oif
+	KeyIIFName                            // iifname
+	KeyOIFName                            // oifname
+	KeyPktType                            // meta pkttype
+	KeyLength                             // meta length
+	KeySKUID                              // meta skuid
+	KeySKGID                              // meta skgid
+	KeyCtState                            // ct state
+	KeyCtStatus                           // ct status
+	KeyCtMark                             // ct mark
+	KeyCtDirection                        // ct direction
+	KeyCtProtocol                         // ct original protocol
+	KeyCtOrigSAddr                        // ct original ip saddr
+	KeyCtOrigDAddr                        // ct original ip daddr
+	KeyCtOrigSPort                        // ct original proto-src
+	KeyCtOrigDPort                        // ct original proto-dst
+	KeyCtReplSAddr                        // ct reply ip saddr
+	KeyCtReplDAddr                        // ct reply ip daddr
+	KeyCtReplSPort                        // ct reply proto-src
+	KeyCtReplDPort                        // ct reply proto-dst
+	KeyFib                                // fib … (see Key.Fib)
+	KeyNumgenRandom                       // numgen random mod N (see Key.Mod)
+	KeyNumgenInc                          // numgen inc mod N
+	KeyARPOperation                       // arp operation
+	KeyARPSAddrIP                         // arp saddr ip
 )
 
 // Key is one loaded value.

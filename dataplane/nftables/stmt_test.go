@@ -81,7 +81,7 @@ func TestParse_InetKeysKnowTheirHeader(t *testing.T) {
 // more are spellings that the nft of the test data does not list.
 var more = []string{
 	"meta nfproto ipv4", "ct original ip daddr 1.2.3.4", "ct original proto-src 1-5", "ct reply ip saddr 1.2.3.4", "ct reply proto-src 80",
-	"ct reply proto-dst { 80, 90 }", "numgen random mod 5 3", "udplite dport 9", "sctp dport 9", "dccp sport 9", "iif 3",
+	"ct reply proto-dst { 80, 90 }", "numgen random mod 5 3", "udplite dport 9", "sctp dport 9", "dccp sport 9", "icmp checksum 9", "icmpv6 checksum 9", "igmp checksum 9", "ah reserved 9", "comp cpi 9", "iif 3",
 	"th sport 7", "udp sport 7", "ip protocol != gre", "meta skgid 7",
 }
 

@@ -20,6 +20,7 @@ const (
 	ProtoGRE     Proto = 47
 	ProtoESP     Proto = 50
 	ProtoAH      Proto = 51
+	ProtoComp    Proto = 108
 	ProtoICMPv6  Proto = 58
 	ProtoSCTP    Proto = 132
 	ProtoUDPLite Proto = 136

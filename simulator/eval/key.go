@@ -47,7 +47,7 @@ func (k *compiler) key(key nf.Key, f packet.Family) loader {
 // anyKey loads a key whatever header it names.
 func (k *compiler) anyKey(key nf.Key, f packet.Family) loader {
 	switch {
-	case key.Field >= nf.KeyTHSPort && key.Field <= nf.KeyDCCPDPort:
+	case key.Field >= nf.KeyTHSPort && key.Field <= nf.KeyCompCPI:
 		return portKey(key.Field)
 	case key.Field >= nf.KeyICMPType && key.Field <= nf.KeyICMPv6Code:
 		return icmpKey(key.Field)
@@ -160,6 +160,8 @@ var portProto = map[nf.KeyField]packet.Proto{
 	nf.KeyUDPLiteSPort: packet.ProtoUDPLite, nf.KeyUDPLiteDPort: packet.ProtoUDPLite,
 	nf.KeySCTPSPort: packet.ProtoSCTP, nf.KeySCTPDPort: packet.ProtoSCTP,
 	nf.KeyDCCPSPort: packet.ProtoDCCP, nf.KeyDCCPDPort: packet.ProtoDCCP,
+	nf.KeyICMPChecksum: packet.ProtoICMP, nf.KeyICMPv6Checksum: packet.ProtoICMPv6, nf.KeyIGMPChecksum: packet.ProtoIGMP,
+	nf.KeyAHReserved: packet.ProtoAH, nf.KeyCompCPI: packet.ProtoComp,
 }
 
 // portKey loads ports and TCP flags; th reads whatever stands at the start of
@@ -179,8 +181,8 @@ func portKey(field nf.KeyField) loader {
 		switch {
 		case proto != 0 && p.Proto != proto:
 			return value{}, No
-		case p.FragOffset != 0:
-			return value{}, Unknown3
+		case p.FragOffset != 0, field > nf.KeyDCCPDPort:
+			return value{}, Unknown3 // no packet here has a checksum
 		case p.Truncated && (field == nf.KeyTCPFlags || !eightBytes(p)):
 			return value{}, No
 		case field == nf.KeyTCPFlags:
