@@ -23,7 +23,7 @@ type recordedConfig struct {
 	IPv6              bool
 	MasqueradeAll     bool
 	NoLocalhost       bool
-	MasqueradeBit     int
+	MasqueradeBit     *int
 	CIDR, Interface   string
 	Bridge            string
 	NodePortAddresses []string
@@ -45,8 +45,8 @@ func (c recordedConfig) options() Options {
 	if c.IPv6 {
 		o.Family = packet.IPv6
 	}
-	if c.MasqueradeBit != 0 {
-		o.MasqueradeMark = 1 << c.MasqueradeBit
+	if c.MasqueradeBit != nil {
+		o.MasqueradeMark = 1 << *c.MasqueradeBit
 	}
 	if c.CIDR != "" {
 		o.Local.CIDRs = prefixes(c.CIDR)
