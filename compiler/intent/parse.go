@@ -170,7 +170,16 @@ func in(path string) string {
 }
 
 func (p *parser) wrongType(n *yamlpos.Node, path, want string) {
-	p.errorf("intent/wrong-type", n.Span, "", "%s: expected %s, found %s", path, want, n.Kind)
+	hint := "write " + want
+	switch {
+	case n.Kind == yamlpos.Null:
+		hint = "take it out, or give it a value"
+	case want == "a list":
+		hint = "write [ ] around it, or a dash before each of its items"
+	case n.Kind == yamlpos.String && (want == "a number" || want == "true or false"):
+		hint = "write " + want + ", without quotes"
+	}
+	p.errorf("intent/wrong-type", n.Span, hint, "%s: expected %s, found %s", path, want, n.Kind)
 }
 
 // text reads a string.
@@ -235,7 +244,11 @@ func (p *parser) boolean(n *yamlpos.Node, path string) bool {
 func (p *parser) number(n *yamlpos.Node, path string) *float64 {
 	var f float64
 	if diags, ok := yamlpos.Decode(n, &f, yamlpos.Options{}); !ok || len(diags) > 0 || n.Kind == yamlpos.String {
-		p.wrongType(n, path, "a number")
+		want := "a number"
+		if n.Kind == yamlpos.Float {
+			want = "a number that is finite"
+		}
+		p.wrongType(n, path, want)
 		return nil
 	}
 	return &f

@@ -245,7 +245,8 @@ func TestSchema_FitsTheLanguage(t *testing.T) {
 		structural := strings.Contains(want, "intent/no-value") || strings.Contains(want, "intent/unknown-field") || strings.Contains(want, "intent/wrong-type") || strings.Contains(want, "intent/missing-field")
 		nodes, _ := yamlpos.Parse("bad.yaml", []byte(exampleOf(text)))
 		for _, n := range nodes {
-			if structural && !strings.Contains(want, "except without") && s.refuses(plainValue(n)) == "" {
+			beyond := strings.Contains(want, "except without") || strings.Contains(want, "finite") // JSON has no such numbers
+			if structural && !beyond && s.refuses(plainValue(n)) == "" {
 				t.Errorf("the schema accepts %q", name)
 			}
 		}
