@@ -70,7 +70,7 @@ func (n *ipvsNode) dump(c config) string {
 	out.WriteString("==> iptables\n")
 	text := bareComment.ReplaceAll(rules.Bytes(), []byte(`--comment "$1" -j`))
 	out.Write(noPolicy.ReplaceAll(text, []byte(":$1 ACCEPT ")))
-	out.WriteString("==> ipset\n" + command("ipset", "save", "-sorted"))
+	out.WriteString("==> ipset\n" + sortedSets(command("ipset", "save")))
 	out.WriteString("==> servers\n")
 	n.listServers(&out)
 	out.WriteString("==> addresses\n")
@@ -81,6 +81,21 @@ func (n *ipvsNode) dump(c config) string {
 }
 
 // listServers writes one line for each virtual server and its real ones.
+// sortedSets sorts the members of each set; ipset 7.17's own -sorted loses parts
+// of some.
+func sortedSets(saved string) string {
+	lines := strings.SplitAfter(saved, "\n")
+	for from := 0; from < len(lines); {
+		to := from + 1
+		for to < len(lines) && strings.HasPrefix(lines[to], "add ") {
+			to++
+		}
+		slices.Sort(lines[from+1 : to])
+		from = to
+	}
+	return strings.Join(lines, "")
+}
+
 func (n *ipvsNode) listServers(out *bytes.Buffer) {
 	list, err := n.servers.GetVirtualServers()
 	if err != nil {
