@@ -27,6 +27,7 @@ type judge struct {
 	node    *nodeView
 	rule    *resolve.Rule
 	written *calico.Rule // may be nil
+	kind    string       // of the policy
 	p       *packet.Packet
 	out     []condition
 	// unknown says that something was asked that is not known here.
@@ -34,8 +35,8 @@ type judge struct {
 }
 
 // conditionsOf judges all conditions of a rule; false when one is not known.
-func (w *World) conditionsOf(n *nodeView, rule *resolve.Rule, written *calico.Rule, p *packet.Packet) ([]condition, bool) {
-	j := judge{world: w, node: n, rule: rule, written: written, p: p}
+func (w *World) conditionsOf(n *nodeView, rule *resolve.Rule, written *calico.Rule, kind string, p *packet.Packet) ([]condition, bool) {
+	j := judge{world: w, node: n, rule: rule, written: written, kind: kind, p: p}
 	j.protocol()
 	j.icmp()
 	j.end(nf.Src, &rule.Src, &rule.NotSrc)
@@ -110,7 +111,7 @@ func (j *judge) end(dir nf.Dir, is, not *resolve.Match) {
 	if len(is.Nets) > 0 {
 		want := prefixesText(is.Nets)
 		j.add(condition{side + ".nets", addr.String(), want, fmt.Sprintf("%s %s is not in %s", side, who, want), inPrefixes(is.Nets, addr),
-			fmt.Sprintf("add %s to %s.nets of {rule}", hostPrefix(addr), side)})
+			fmt.Sprintf("add %s to %s of {rule}", hostPrefix(addr), j.netsField(side))})
 	}
 	if len(not.Nets) > 0 {
 		j.notNets(side, who, addr, not.Nets)
@@ -134,7 +135,7 @@ func (j *judge) notNets(side, who string, addr netip.Addr, nets []netip.Prefix) 
 	want := prefixesText(nets)
 	c := condition{field: side + ".notNets", have: addr.String(), want: "not " + want, holds: !inPrefixes(nets, addr),
 		text:   fmt.Sprintf("%s %s is in the excluded %s", side, who, want),
-		change: fmt.Sprintf("narrow %s.notNets of {rule} so that it leaves %s out", side, addr)}
+		change: fmt.Sprintf("narrow %s of {rule} so that it leaves %s out", j.notNetsField(side), addr)}
 	if !slices.ContainsFunc(nets, func(p netip.Prefix) bool { return p.Addr().Is4() == addr.Is4() }) {
 		c.holds, c.text = false, fmt.Sprintf("%s.notNets makes it a rule for %s only", side, packet.FamilyOf(nets[0].Addr()))
 		c.change = "add a rule like {rule} for " + j.p.Family().String()
@@ -152,10 +153,10 @@ func (j *judge) selected(dir nf.Dir, sets []string) {
 		c.holds = c.holds && j.inSet(id, addr)
 	}
 	c.text = fmt.Sprintf("%s %s is not in %s", side, who, want)
-	c.change = fmt.Sprintf("widen %s.selector of {rule} to select %s", side, j.world.describe(addr, ""))
+	c.change = fmt.Sprintf("widen %s of {rule} to select %s", j.selectorField(side), j.world.describe(addr, ""))
 	if ns := j.onlyNamespace(dir, addr); ns != "" {
 		c.text += "; its labels match, but it is in namespace " + ns
-		c.change = fmt.Sprintf("give the %s of {rule} a namespaceSelector that selects namespace %s", side, ns)
+		c.change = fmt.Sprintf("give %s of {rule} a namespaceSelector that selects namespace %s", j.peerField(side), ns)
 	}
 	j.add(c)
 }

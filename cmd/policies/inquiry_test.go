@@ -147,7 +147,7 @@ func (x *explained) checkVisit(t *testing.T, n *tally, name string, v *visit) {
 			if rules[i].Action == resolve.Log || ended {
 				continue
 			}
-			conds, known := x.world.conditionsOf(node, &rules[i], x.world.written(key, v.direction, rules, i), p)
+			conds, known := x.world.conditionsOf(node, &rules[i], x.world.written(key, v.direction, rules, i), key.Kind, p)
 			holds := true
 			for _, c := range conds {
 				holds = holds && c.holds

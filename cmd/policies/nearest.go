@@ -71,7 +71,7 @@ func (q *inquiry) bestRule(key policyKey, p *packet.Packet) *candidate {
 			continue
 		}
 		c := &candidate{key: key, rule: &rules[i]}
-		conds, known := q.world.conditionsOf(q.node, &rules[i], q.world.written(key, q.visit.direction, rules, i), p)
+		conds, known := q.world.conditionsOf(q.node, &rules[i], q.world.written(key, q.visit.direction, rules, i), key.Kind, p)
 		for _, cond := range conds {
 			if cond.holds {
 				c.held++
@@ -109,7 +109,7 @@ func (q *inquiry) newRule(p *packet.Packet) string {
 	if q.visit.direction == "egress" {
 		peer = "to " + q.world.describe(p.Dst, ns)
 	}
-	return fmt.Sprintf("%s: an Allow %s on %s in %s", lead, peer, service(p), q.place()) + q.caveat()
+	return fmt.Sprintf("%s: an %s %s on %s in %s", lead, allowWord(q.end.Policy), peer, service(p), q.place()) + q.caveat()
 }
 
 func service(p *packet.Packet) string {

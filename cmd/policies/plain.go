@@ -81,7 +81,7 @@ func (d *plain) first(id policyKey) *resolve.Rule {
 		if r.Action == resolve.Log {
 			continue
 		}
-		conds, known := d.world.conditionsOf(d.node, r, d.world.written(id, d.visit.direction, rules, i), d.p)
+		conds, known := d.world.conditionsOf(d.node, r, d.world.written(id, d.visit.direction, rules, i), id.Kind, d.p)
 		held := true
 		for _, c := range conds {
 			held = held && c.holds

@@ -94,9 +94,9 @@ func (b *modelBuilder) policies() {
 
 func (b *modelBuilder) notEnforced(src Source) {
 	b.diags.Add(diag.Finding{
-		Code: "calico/not-enforced", Severity: diag.Warning, Span: src.At("kind"),
-		Message: "Calico v3.32 does not enforce " + src.Kind + " " + src.APIVersion,
-		Hint:    "convert it to a ClusterNetworkPolicy",
+		Code: "kind/not-enforced", Severity: diag.Warning, Span: src.At("kind"),
+		Message: "Calico v3.32 does not enforce " + src.Kind + " of v1alpha1; it has no effect",
+		Hint:    "write a ClusterNetworkPolicy (policy.networking.k8s.io/v1alpha2)",
 	})
 }
 

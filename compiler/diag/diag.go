@@ -69,7 +69,7 @@ func (s Severity) String() string {
 // MarshalText makes the severity its name in JSON.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Finding is one thing found. Code is stable ("calico/unknown-field"); Message is
+// Finding is one thing found. Code is stable ("yaml/unknown-field"); Message is
 // one line in lower case without a full stop, quoting the user's own text; Hint
 // says what to do.
 type Finding struct {

@@ -9,13 +9,13 @@ import (
 func TestWriteText_CaretsUnderTheSpan(t *testing.T) {
 	src := "spec:\n\tordr: 5\n"
 	l := List{{
-		Code: "calico/unknown-field", Severity: Error, Message: `unknown field "ordr"`,
+		Code: "yaml/unknown-field", Severity: Error, Message: `unknown field "ordr"`,
 		Span: Span{File: "p.yaml", Start: Pos{Line: 2, Col: 2}, End: Pos{Line: 2, Col: 6}},
 		Hint: `did you mean "order"?`,
 	}}
 	var b strings.Builder
 	l.WriteText(&b, TextOptions{Source: func(string) []byte { return []byte(src) }})
-	want := "p.yaml:2:2: error: unknown field \"ordr\" [calico/unknown-field]\n" +
+	want := "p.yaml:2:2: error: unknown field \"ordr\" [yaml/unknown-field]\n" +
 		"    \tordr: 5\n    \t^^^^\n    hint: did you mean \"order\"?\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
