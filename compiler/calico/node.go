@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,9 +15,9 @@ import (
 
 // FromKubernetesNode gives Calico's node of a Kubernetes node: its labels, and
 // what calico/node writes into annotations. Annotations that cannot be read count
-// as absent. (Tunnel addresses come from annotations only; with host-local
-// address management Calico would take them from the pod CIDR.)
-func FromKubernetesNode(o *corev1.Node) Node {
+// as absent. With podCIDR, host-local address management, the addresses of IP-in-IP
+// and WireGuard are the first of the node's pod network.
+func FromKubernetesNode(o *corev1.Node, podCIDR bool) Node {
 	a := o.Annotations
 	n := Node{}
 	n.Name, n.Labels = o.Name, nodeLabels(o)
@@ -26,15 +27,21 @@ func FromKubernetesNode(o *corev1.Node) Node {
 		RouteReflectorClusterID: addrOf(a["projectcalico.org/RouteReflectorClusterID"], false),
 		IPv4IPIPTunnelAddr:      addrOf(a["projectcalico.org/IPv4IPIPTunnelAddr"], false),
 	}
+	wg := NodeWireguardSpec{
+		InterfaceIPv4Address: addrOf(a["projectcalico.org/IPv4WireguardInterfaceAddr"], false),
+		InterfaceIPv6Address: addrOf(a["projectcalico.org/IPv6WireguardInterfaceAddr"], true),
+	}
+	if podCIDR && o.Spec.PodCIDR != "" {
+		bgp.IPv4IPIPTunnelAddr, wg = firstOf(o.Spec.PodCIDR), NodeWireguardSpec{}
+		if a["projectcalico.org/WireguardPublicKey"] != "" {
+			wg.InterfaceIPv4Address = bgp.IPv4IPIPTunnelAddr
+		}
+	}
 	if as, err := numorstring.ASNumberFromString(a["projectcalico.org/ASNumber"]); err == nil {
 		bgp.ASNumber = &as
 	}
 	if !reflect.DeepEqual(bgp, NodeBGPSpec{}) {
 		n.Spec.BGP = &bgp
-	}
-	wg := NodeWireguardSpec{
-		InterfaceIPv4Address: addrOf(a["projectcalico.org/IPv4WireguardInterfaceAddr"], false),
-		InterfaceIPv6Address: addrOf(a["projectcalico.org/IPv6WireguardInterfaceAddr"], true),
 	}
 	if wg != (NodeWireguardSpec{}) {
 		n.Spec.Wireguard = &wg
@@ -107,6 +114,15 @@ func cidrOf(text string, v6 bool) string {
 		return ""
 	}
 	return text
+}
+
+// firstOf is the address behind that of an IPv4 network; empty for others.
+func firstOf(cidr string) string {
+	p, err := netip.ParsePrefix(cidr)
+	if err != nil || !p.Addr().Is4() {
+		return ""
+	}
+	return p.Addr().Next().String()
 }
 
 // addrOf returns the text if it is an address of the family.

@@ -6,17 +6,21 @@ import (
 	"strconv"
 	"strings"
 
+	"tortie/compiler/calico"
 	"tortie/compiler/selector"
 )
 
 // pairDoubts warns of what several objects make together: orders that tie,
 // staged deletions of nothing, allow-only policies before DNAT.
 func (r *run) pairDoubts() {
-	var policies, tiers, pools []on
+	var policies, cluster, tiers, pools []on
 	for _, sub := range subjects(r.snap) {
 		o := r.on(sub)
 		switch {
-		case o.replaced || o.src.Node == nil || !isCalicoVersion(o.src.APIVersion):
+		case o.replaced || o.src.Node == nil:
+		case o.src.Kind == "ClusterNetworkPolicy":
+			cluster = append(cluster, o)
+		case !isCalicoVersion(o.src.APIVersion):
 		case o.src.Kind == "GlobalNetworkPolicy" || o.src.Kind == "NetworkPolicy":
 			policies = append(policies, o)
 		case o.src.Kind == "Tier":
@@ -27,7 +31,7 @@ func (r *run) pairDoubts() {
 	}
 	tierTies(tiers)
 	poolOverlaps(pools)
-	policyTies(policies)
+	policyTies(append(slices.Clone(policies), cluster...))
 	preDNATAlone(policies)
 	r.stagedDeletes(policies)
 }
@@ -75,7 +79,14 @@ func newTied(o on) tied {
 	t := tied{on: o}
 	for i, direction := range []string{"ingress", "egress"} {
 		actions := o.actions(direction)
-		t.allows[i], t.denies[i] = slices.Contains(actions, "Allow"), slices.Contains(actions, "Deny")
+		t.allows[i], t.denies[i] = slices.Contains(actions, "Allow") || slices.Contains(actions, "Accept"), slices.Contains(actions, "Deny")
+	}
+	if p, ok := o.meta.(*calico.ClusterNetworkPolicy); ok {
+		converted, _, _ := calico.FromClusterNetworkPolicy(p, o.src.At)
+		if e, err := selector.Parse(converted.Selector); err == nil {
+			t.selectors[0] = e.Root
+		}
+		return t
 	}
 	for i, field := range []string{"selector", "namespaceSelector", "serviceAccountSelector"} {
 		t.selectors[i] = o.selectorRoot(path{"spec", field})
@@ -83,25 +94,32 @@ func newTied(o on) tied {
 	return t
 }
 
+// clusterTiers are the tiers that Calico puts ClusterNetworkPolicies into.
+var clusterTiers = map[string]string{"Admin": calico.AdminTier, "Baseline": calico.BaselineTier}
+
 // policyTies warns of two policies of one tier, order and table that can select
 // the same endpoint, of which one allows what the other may deny.
 func policyTies(policies []on) {
 	type place struct{ tier, order, stage string }
 	groups, pairs := map[place][]tied{}, 0
 	for _, p := range policies {
-		order := p.text(path{"spec", "order"})
+		field, tier := "order", cmp.Or(p.text(path{"spec", "tier"}), "default")
+		if p.src.Kind == "ClusterNetworkPolicy" {
+			field, tier = "priority", clusterTiers[tier]
+		}
+		order := p.text(path{"spec", field})
 		if order == "" {
 			continue
 		}
 		stage := p.text(path{"spec", "doNotTrack"}) + "/" + p.text(path{"spec", "preDNAT"})
-		key := place{cmp.Or(p.text(path{"spec", "tier"}), "default"), order, strings.ReplaceAll(stage, "false", "")}
+		key := place{tier, order, strings.ReplaceAll(stage, "false", "")}
 		a := newTied(p)
 		for _, b := range groups[key] {
 			if pairs++; pairs > mostPairs {
 				return
 			}
 			if a.conflicts(b) && a.mayMeet(b) {
-				a.report("policy/order-tie", path{"spec", "order"}, "give them different orders", "%s has order %s too, and one denies where the other allows: the name decides which comes first", b.name(), order)
+				a.report("policy/order-tie", path{"spec", field}, "give them different orders", "%s has %s %s too, and one denies where the other allows: the name decides which comes first", b.name(), field, order)
 				break
 			}
 		}

@@ -150,3 +150,22 @@ func TestDoubts(t *testing.T) {
 		}
 	}
 }
+
+// ClusterNetworkPolicies of one priority that contradict are told, if they can select
+// the same pods.
+func TestDoubts_ClusterPolicyTies(t *testing.T) {
+	policy := func(name, tier, priority, env, action string) string {
+		return "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: " + name + "}\nspec:\n  tier: " + tier + "\n  priority: " + priority +
+			"\n  subject: {namespaces: {matchLabels: {env: " + env + "}}}\n  ingress: [{name: x, action: " + action + ", from: [{namespaces: {}}]}]\n"
+	}
+	first := policy("a", "Admin", "5", "prod", "Accept")
+	for second, want := range map[string]bool{
+		policy("b", "Admin", "5", "prod", "Deny"): true, policy("b", "Admin", "5", "dev", "Deny"): false, policy("b", "Admin", "6", "prod", "Deny"): false,
+		policy("b", "Baseline", "5", "prod", "Deny"): false, policy("b", "Admin", "5", "prod", "Accept"): false,
+	} {
+		found := all("f.yaml", first+second)
+		if got := slices.ContainsFunc(found, func(f diag.Finding) bool { return f.Code == "policy/order-tie" && f.Span.Start.Line == 16 }); got != want {
+			t.Errorf("%s: a tie %v, want %v\n%s", second, got, want, render(found, first+second))
+		}
+	}
+}

@@ -21,7 +21,7 @@ import (
 // a node, if KubeControllersConfiguration "default" tells it to
 // (kube-controllers/pkg/controllers/node/hostendpoints.go at v3.32).
 func (b *modelBuilder) autoHostEndpoints(n *calico.Node) []calico.HostEndpoint {
-	cfg, src := b.autoConfig()
+	cfg, src := b.snap.autoHostEndpointConfig()
 	if cfg == nil || cfg.AutoCreate != "Enabled" {
 		return nil
 	}
@@ -41,15 +41,6 @@ func (b *modelBuilder) autoHostEndpoints(n *calico.Node) []calico.HostEndpoint {
 		}
 	}
 	return out
-}
-
-func (b *modelBuilder) autoConfig() (*v3.AutoHostEndpointConfig, Source) {
-	for _, o := range b.snap.KubeControllersConfigurations {
-		if o.Object.Name == "default" && o.Object.Spec.Controllers.Node != nil {
-			return o.Object.Spec.Controllers.Node.HostEndpoint, o.Source
-		}
-	}
-	return nil, Source{}
 }
 
 func (b *modelBuilder) badTemplate(at diag.Span, err error) {

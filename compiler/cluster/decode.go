@@ -1,10 +1,12 @@
 package cluster
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
+	"math"
+	"reflect"
 	"slices"
+	"strconv"
 
 	"tortie/compiler/calico"
 	"tortie/compiler/diag"
@@ -120,9 +122,10 @@ func (r *reader) restoreMeta(src Source, m metav1.Object) {
 	m.SetAnnotations(kept.Annotations)
 }
 
-// settle sorts objects by namespace and name. Of several with one name the last
-// by file and line counts, but the projectcalico.org form before the stored
-// crd.projectcalico.org form of the same object; if they differ a finding says so.
+// settle sorts objects by namespace and name. Of several with one name the one
+// counts that no server has stored yet, else the one that was stored last, else the
+// last by file and line; but the projectcalico.org form before the stored
+// crd.projectcalico.org form of the same object. If they differ a finding says so.
 func settle[T any](r *reader, list []Object[T]) []Object[T] {
 	last := func(o Object[T]) int {
 		if r.opt.Instead != "" && o.Source.File == r.opt.Instead {
@@ -159,9 +162,49 @@ func compareObjects[T any](a, b Object[T]) int {
 		cmp.Compare(ma.GetNamespace(), mb.GetNamespace()),
 		cmp.Compare(ma.GetName(), mb.GetName()),
 		cmp.Compare(group(a.Source.APIVersion), group(b.Source.APIVersion)), // crd… before projectcalico.org
+		cmp.Compare(storedAt(a), storedAt(b)),
 		cmp.Compare(a.Source.File, b.Source.File),
 		cmp.Compare(a.Source.Node.Span.Start.Byte, b.Source.Node.Span.Start.Byte),
 	)
+}
+
+// storedAt is an object's resourceVersion; what has none is to be applied yet.
+func storedAt[T any](o Object[T]) uint64 {
+	if v, err := strconv.ParseUint(meta(o.Object).GetResourceVersion(), 10, 64); err == nil {
+		return v
+	}
+	return math.MaxUint64
+}
+
+// noise are the parts of an object's metadata that a server writes and that mean
+// nothing to Calico.
+var noise = []string{"resourceVersion", "uid", "generation", "creationTimestamp", "managedFields", "selfLink"}
+
+// lastApplied is where kubectl apply keeps what it was given.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// meant is an object without its status and the noise of its metadata. Of pods,
+// nodes and services the status says what they are.
+func meant(n *yamlpos.Node) any {
+	text, err := n.JSON()
+	var all map[string]any
+	if err != nil || json.Unmarshal(text, &all) != nil {
+		return nil
+	}
+	if kind := all["kind"]; kind != "Pod" && kind != "Node" && kind != "Service" {
+		delete(all, "status")
+	}
+	if m, ok := all["metadata"].(map[string]any); ok {
+		for _, key := range noise {
+			delete(m, key)
+		}
+		if a, ok := m["annotations"].(map[string]any); ok {
+			if delete(a, lastApplied); len(a) == 0 {
+				delete(m, "annotations")
+			}
+		}
+	}
+	return all
 }
 
 func sameName[T any](a, b Object[T]) bool {
@@ -173,9 +216,7 @@ func reportDuplicate[T any](r *reader, old, now Object[T]) {
 	if group(old.Source.APIVersion) != group(now.Source.APIVersion) {
 		return
 	}
-	a, errA := old.Source.Node.JSON()
-	b, errB := now.Source.Node.JSON()
-	if errA == nil && errB == nil && bytes.Equal(a, b) {
+	if a, b := meant(old.Source.Node), meant(now.Source.Node); a != nil && reflect.DeepEqual(a, b) {
 		return
 	}
 	m := meta(now.Object)
@@ -183,9 +224,17 @@ func reportDuplicate[T any](r *reader, old, now Object[T]) {
 	if ns := m.GetNamespace(); ns != "" {
 		name = ns + "/" + name
 	}
+	counts := "this one counts"
+	switch a, b := storedAt(old), storedAt(now); {
+	case a == b:
+	case b == math.MaxUint64:
+		counts = "this one counts, because the other is what a server has stored"
+	default:
+		counts = "this one is newer (resourceVersion) and counts"
+	}
 	r.diags.Add(diag.Finding{
 		Code: "cluster/duplicate-object", Severity: diag.Warning, Span: now.Source.Span(),
-		Message: now.Source.Kind + " " + name + " is given twice with different content; this one counts",
+		Message: now.Source.Kind + " " + name + " is given twice with different content; " + counts,
 		Hint:    "remove one of the two",
 		Related: []diag.Related{{Span: old.Source.Span(), Message: "the other one"}},
 	})

@@ -150,9 +150,10 @@ func (b *modelBuilder) nodes() {
 		have[o.Object.Name] = true
 		b.model.Nodes = append(b.model.Nodes, Sourced[calico.Node]{o.Source, *o.Object})
 	}
+	podCIDR := b.snap.UsesPodCIDR()
 	for _, o := range b.snap.Nodes {
 		if !have[o.Object.Name] {
-			b.model.Nodes = append(b.model.Nodes, Sourced[calico.Node]{o.Source, calico.FromKubernetesNode(o.Object)})
+			b.model.Nodes = append(b.model.Nodes, Sourced[calico.Node]{o.Source, calico.FromKubernetesNode(o.Object, podCIDR)})
 		}
 	}
 }

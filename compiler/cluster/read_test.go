@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,6 +64,8 @@ func TestRead_Findings(t *testing.T) {
 		"bad port":                {goodNP + "    protocol: TCP\n    destination: {ports: [70000]}\n", []string{"8:27 error yaml/bad-value"}},
 		"twice, differing":        {goodNP + "---\n" + goodNP + "  selector: all()\n", []string{"8:1 warning cluster/duplicate-object"}},
 		"twice, alike":            {goodNP + "---\n" + goodNP, nil},
+		"twice, with noise": {goodNP + "  types: [Egress]\n---\n" + strings.Replace(goodNP, "name: a,", "uid: u, resourceVersion: '7', generation: 2, name: a,", 1) +
+			"  types: [Egress]\n", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, diags := read(t, c.text, Options{})
@@ -70,6 +73,28 @@ func TestRead_Findings(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Of an object that is given several times the one counts that is to be applied, else
+// the one that was stored last, in whatever order they come.
+func TestRead_NewestOfSeveral(t *testing.T) {
+	version := func(v, order string) string {
+		return "---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: a" + v + "}\nspec: {types: [Ingress], order: " + order + "}\n"
+	}
+	older, newer, plain := version(", resourceVersion: '9'", "9"), version(", resourceVersion: '10'", "10"), version("", "5")
+	for _, c := range []struct {
+		text, says string
+		order      float64
+	}{
+		{older + newer, "this one is newer (resourceVersion) and counts", 10}, {newer + older, "this one is newer (resourceVersion) and counts", 10},
+		{plain + newer + older, "this one counts, because the other is what a server has stored", 5}, {older + plain + newer, "because the other", 5},
+		{newer + older + plain, "because the other", 5}, {plain + version("", "6"), "this one counts", 6},
+	} {
+		s, diags := read(t, c.text, Options{})
+		if got := s.GlobalNetworkPolicies; len(got) != 1 || *got[0].Object.Spec.Order != c.order || !strings.Contains(fmt.Sprint(diags), c.says) {
+			t.Errorf("%s: order %v, want %v and %q\n%v", c.text, *got[0].Object.Spec.Order, c.order, c.says, diags)
+		}
 	}
 }
 

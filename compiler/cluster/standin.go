@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tortie/compiler/diag"
+	"tortie/compiler/selector"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	corev1 "k8s.io/api/core/v1"
@@ -35,7 +36,7 @@ func (r *reader) standIns() {
 	if len(nodes) == 0 {
 		nodes = s.makeUpNodes()
 	}
-	m := podMaker{base: s.podBase(), used: make([]int, len(nodes)), nodes: nodes, own: s.nodeAddrs()}
+	m := podMaker{bases: s.podBases(nodes), used: make([]int, len(nodes)), nodes: nodes, own: s.nodeAddrs()}
 	for i, w := range list {
 		targets := []int{i % len(nodes)}
 		if w.daemon {
@@ -52,7 +53,7 @@ func (r *reader) standIns() {
 	r.diags.Add(diag.Finding{
 		Code: "cluster/pods-made-up", Severity: diag.Note,
 		Message: fmt.Sprintf("no pods in the input: %d workloads stand for theirs, on %d nodes, with addresses from %s made up",
-			len(list), len(nodes), m.base),
+			len(list), len(nodes), m.from()),
 		Hint: "add the pods (kubectl get pods -A -o yaml) for their real addresses",
 	})
 }
@@ -139,29 +140,78 @@ func (s *Snapshot) makeUpNodes() []string {
 	return names
 }
 
-// podBase is the network that made-up addresses come from: the first IPv4 pool.
-// Without one there is one as a fresh installation has it.
-func (s *Snapshot) podBase() netip.Prefix {
-	for _, o := range s.IPPools {
-		p, err := netip.ParsePrefix(o.Object.Spec.CIDR)
-		if err == nil && p.Addr().Is4() && !o.Object.Spec.Disabled {
-			return p.Masked()
+// podBases are the networks that made-up addresses come from, for each node: the
+// first IPv4 pool for pods that selects it. Where no pool does there is one as a fresh
+// installation has it.
+func (s *Snapshot) podBases(nodes []string) []netip.Prefix {
+	labels := s.nodeLabels()
+	out := make([]netip.Prefix, len(nodes))
+	for i, name := range nodes {
+		for _, o := range s.IPPools {
+			if p, ok := podPool(o.Object, labels[name]); ok {
+				out[i] = p
+				break
+			}
 		}
 	}
-	base := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 65, 0, 0}), 16)
-	s.IPPools = append(s.IPPools, Object[v3.IPPool]{Object: &v3.IPPool{
-		ObjectMeta: metav1.ObjectMeta{Name: "made-up"},
-		Spec:       v3.IPPoolSpec{CIDR: base.String(), NATOutgoing: true},
-	}})
-	return base
+	if slices.Contains(out, netip.Prefix{}) {
+		base := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 65, 0, 0}), 16)
+		s.IPPools = append(s.IPPools, Object[v3.IPPool]{Object: &v3.IPPool{
+			ObjectMeta: metav1.ObjectMeta{Name: "made-up"},
+			Spec:       v3.IPPoolSpec{CIDR: base.String(), NATOutgoing: true},
+		}})
+		for i := range out {
+			if !out[i].IsValid() {
+				out[i] = base
+			}
+		}
+	}
+	return out
+}
+
+// podPool is a pool's network if the pods of a node with these labels may get IPv4
+// addresses of it without asking for the pool.
+func podPool(p *v3.IPPool, labels map[string]string) (netip.Prefix, bool) {
+	cidr, err := netip.ParsePrefix(p.Spec.CIDR)
+	uses := p.Spec.AllowedUses
+	manual := p.Spec.AssignmentMode != nil && *p.Spec.AssignmentMode == v3.Manual
+	if err != nil || !cidr.Addr().Is4() || p.Spec.Disabled || manual || len(uses) > 0 && !slices.Contains(uses, v3.IPPoolAllowedUseWorkload) {
+		return cidr, false
+	}
+	sel, err := selector.Parse(p.Spec.NodeSelector)
+	return cidr.Masked(), err == nil && sel.Matches(selector.Map(labels))
+}
+
+// nodeLabels are the labels of the nodes, by name.
+func (s *Snapshot) nodeLabels() map[string]map[string]string {
+	out := map[string]map[string]string{}
+	for _, o := range s.CalicoNodes {
+		out[o.Object.Name] = o.Object.Labels
+	}
+	for _, o := range s.Nodes {
+		out[o.Object.Name] = o.Object.Labels
+	}
+	return out
 }
 
 type podMaker struct {
-	base  netip.Prefix
+	// bases are the networks that the nodes' pods get addresses of.
+	bases []netip.Prefix
 	nodes []string
 	used  []int // addresses given out, by node
 	// own are the nodes' addresses, which pods on their network have.
 	own map[string]string
+}
+
+// from names the networks.
+func (m *podMaker) from() string {
+	var names []string
+	for _, b := range m.bases {
+		if !slices.Contains(names, b.String()) {
+			names = append(names, b.String())
+		}
+	}
+	return strings.Join(names, " and ")
 }
 
 func (m *podMaker) everyNode() []int {
@@ -176,10 +226,11 @@ func (m *podMaker) everyNode() []int {
 func (m *podMaker) address(node int) netip.Addr {
 	k := m.used[node]
 	m.used[node]++
+	base := m.bases[node]
 	off := uint32(node+len(m.nodes)*(k/250))*256 + 2 + uint32(k%250)
-	b := m.base.Addr().As4()
+	b := base.Addr().As4()
 	v := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
-	if size := uint64(1) << (32 - m.base.Bits()); size > 4 {
+	if size := uint64(1) << (32 - base.Bits()); size > 4 {
 		off = uint32(uint64(off) % (size - 1))
 	}
 	v += off

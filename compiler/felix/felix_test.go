@@ -244,6 +244,22 @@ func TestProgram_NoChainsInBPFMode(t *testing.T) {
 	}
 }
 
+// A protocol's number in quotes is a name to Felix, which crashes in nftables mode
+// when the rule has ports.
+func TestProgram_QuotedProtocol(t *testing.T) {
+	ports := resolve.Match{Ports: []resolve.PortRange{{From: 80, To: 80}}}
+	for _, c := range []struct {
+		nft, quoted bool
+		dst         resolve.Match
+		want        int
+	}{{true, true, ports, 1}, {true, true, resolve.Match{}, 0}, {true, false, ports, 0}, {false, true, ports, 0}} {
+		res, err := Program(oneWorkload(c.nft, resolve.Rule{Action: resolve.Allow, Protocol: packet.ProtoTCP, QuotedProtocol: c.quoted, Dst: c.dst}))
+		if err != nil || len(res.Problems) != c.want || c.want > 0 && !strings.Contains(res.Problems[0].Text, `ports of protocol "6"`) {
+			t.Errorf("%+v: %v, %v", c, res.Problems, err)
+		}
+	}
+}
+
 // Every rule that a policy made says which rule of which policy it is.
 func TestProgram_Origins(t *testing.T) {
 	r := resolve.Rule{Action: resolve.Allow, Index: 3, Origin: resolve.Origin{File: "p.yaml", Line: 12}}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tortie/compiler/resolve"
@@ -114,6 +115,9 @@ func (r *renderer) policyRule(o owner, d direction, i int, in *resolve.Rule) []r
 		match = append(match, bitSet(r.marks.scratch0))
 	}
 	origin := r.originOfRule(o, d, i, in)
+	if in.QuotedProtocol && r.set.NFTables && hasPorts(in) {
+		r.problem(origin, fmt.Sprintf("ports of protocol %q, a number in quotes: Felix takes it for a name and crashes in nftables mode", strconv.Itoa(int(in.Protocol))))
+	}
 	out := append(b.rules, r.verdictRules(o, d, i, &c, match, origin)...)
 	notes := annotationNotes(in.Annotations)
 	for j := range out {
@@ -121,6 +125,11 @@ func (r *renderer) policyRule(o owner, d direction, i int, in *resolve.Rule) []r
 		out[j].notes = notes
 	}
 	return out
+}
+
+// hasPorts reports whether a rule asks for ports by their numbers.
+func hasPorts(in *resolve.Rule) bool {
+	return len(in.Src.Ports)+len(in.Dst.Ports)+len(in.NotSrc.Ports)+len(in.NotDst.Ports) > 0
 }
 
 // verdictRules are the rule's own match with its mark, and the actions.

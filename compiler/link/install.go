@@ -10,26 +10,9 @@ import (
 const endpointToHost = "defaultendpointtohostaction"
 
 // installEnv takes Felix's environment from a calico-node DaemonSet in the
-// input. Values that come from elsewhere in the cluster (valueFrom) are unknown
-// and left out.
+// input.
 func installEnv(s *cluster.Snapshot) resolve.Config {
-	env := map[string]string{}
-	for _, o := range s.DaemonSets {
-		if o.Object.Name != "calico-node" {
-			continue
-		}
-		for _, c := range o.Object.Spec.Template.Spec.Containers {
-			if c.Name != "calico-node" {
-				continue
-			}
-			for _, e := range c.Env {
-				if e.ValueFrom == nil {
-					env[e.Name] = e.Value
-				}
-			}
-		}
-	}
-	return resolve.EnvConfig(env)
+	return resolve.EnvConfig(s.Environment("calico-node"))
 }
 
 // assumeInstall sets what the operator and the manifests set on Kubernetes and

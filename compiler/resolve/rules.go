@@ -37,13 +37,15 @@ func (s *scanner) scan(src cluster.Source, direction string, rules []calico.Rule
 
 func (s *scanner) rule(r calico.Rule) (Rule, bool) {
 	out := Rule{
-		Action:      actionOf(r.Action),
-		Protocol:    protoOf(r.Protocol),
-		NotProtocol: protoOf(r.NotProtocol),
-		ICMP:        icmpOf(r.ICMP),
-		NotICMP:     icmpOf(r.NotICMP),
-		HTTP:        r.HTTP != nil,
-		Index:       r.Index,
+		Action:   actionOf(r.Action),
+		Protocol: protoOf(r.Protocol),
+
+		QuotedProtocol: quoted(r.Protocol),
+		NotProtocol:    protoOf(r.NotProtocol),
+		ICMP:           icmpOf(r.ICMP),
+		NotICMP:        icmpOf(r.NotICMP),
+		HTTP:           r.HTTP != nil,
+		Index:          r.Index,
 	}
 	out.IPVersion = ipVersionOf(r.IPVersion, r.Protocol)
 	for k, v := range r.Annotations {
@@ -165,6 +167,15 @@ func protoOf(p *numorstring.Protocol) packet.Proto {
 	}
 	n, _ := packet.ParseProto(strings.ToLower(p.StrVal))
 	return n
+}
+
+// quoted reports whether a protocol is a number that is written as text.
+func quoted(p *numorstring.Protocol) bool {
+	if p == nil || p.Type != numorstring.NumOrStringString {
+		return false
+	}
+	_, err := p.NumValue()
+	return err == nil
 }
 
 // namedPortProto returns the protocol of a named port's set as Felix names it in

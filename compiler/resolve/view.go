@@ -124,8 +124,10 @@ type Rule struct {
 	IPVersion packet.Family
 
 	Protocol, NotProtocol packet.Proto // 0 is none
-	Src, Dst              Match
-	NotSrc, NotDst        Match
+	// QuotedProtocol says that the protocol is a number written as text ("6").
+	QuotedProtocol bool
+	Src, Dst       Match
+	NotSrc, NotDst Match
 
 	ICMP, NotICMP *ICMP
 

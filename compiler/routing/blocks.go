@@ -48,13 +48,23 @@ func (c *Cluster) poolFor(a netip.Addr) *pool {
 }
 
 // gatherBlocks takes the blocks of the IPAM objects; where there are none, each
-// pod's address stands for the block of its pool around it.
+// pod's address stands for the block of its pool around it. With host-local address
+// management the nodes' own networks are the blocks.
 func (c *Cluster) gatherBlocks(s *cluster.Snapshot) {
 	owner := map[netip.Prefix]string{}
 	add := func(text, node string) {
 		if p, err := netip.ParsePrefix(text); err == nil && node != "" {
 			owner[p.Masked()] = node
 		}
+	}
+	if s.UsesPodCIDR() {
+		for _, n := range c.model.Nodes {
+			for _, cidr := range n.Value.Status.PodCIDRs {
+				add(cidr, n.Value.Name)
+			}
+		}
+		c.keepBlocks(owner)
+		return
 	}
 	for _, o := range s.BlockAffinities {
 		if o.Object.Spec.State == "confirmed" {
@@ -72,6 +82,10 @@ func (c *Cluster) gatherBlocks(s *cluster.Snapshot) {
 		c.assumeBlocks(owner)
 	}
 	c.borrow(owner)
+	c.keepBlocks(owner)
+}
+
+func (c *Cluster) keepBlocks(owner map[netip.Prefix]string) {
 	for cidr, node := range owner {
 		c.blocks = append(c.blocks, block{cidr: cidr, node: node})
 	}

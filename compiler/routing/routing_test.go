@@ -158,3 +158,37 @@ spec:
 		t.Error("a gateway on no network is no error")
 	}
 }
+
+// With host-local address management the nodes' own networks are the blocks, whatever
+// IPAM objects are left.
+func TestNode_PodCIDRs(t *testing.T) {
+	const text = `apiVersion: v1
+kind: Node
+metadata: {name: n1}
+spec: {podCIDRs: [10.50.1.0/24, "fd00:1::/64"]}
+status: {addresses: [{type: InternalIP, address: 192.0.2.11}]}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: n2}
+spec: {podCIDRs: [10.50.2.0/24]}
+status: {addresses: [{type: InternalIP, address: 192.0.2.12}]}
+---
+apiVersion: projectcalico.org/v3
+kind: BlockAffinity
+metadata: {name: b}
+spec: {cidr: 10.50.2.64/26, node: n1, state: confirmed}
+---
+apiVersion: operator.tigera.io/v1
+kind: Installation
+metadata: {name: default}
+spec: {cni: {ipam: {type: HostLocal}}}
+`
+	c, found := load(t, text)
+	s := nodeState(t, c, "n1")
+	for to, want := range map[string]host.LinkName{"10.50.2.70": "eth0", "10.50.2.200": "eth0", "10.50.1.200": "nowhere", "fd00:1::5": "nowhere"} {
+		if got := way(&s, to); got != want || found.HasErrors() {
+			t.Errorf("n1 sends to %s by %s, want %s; %v", to, got, want, found)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package cluster
+
+import (
+	"strconv"
+	"strings"
+
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Environment are the variables of the container of a DaemonSet or Deployment that
+// has the same name. Values that come from elsewhere in the cluster (valueFrom) are
+// not known and left out.
+func (s *Snapshot) Environment(name string) map[string]string {
+	env := map[string]string{}
+	read := func(t *corev1.PodTemplateSpec) {
+		for _, c := range t.Spec.Containers {
+			for _, e := range c.Env {
+				if c.Name == name && e.ValueFrom == nil {
+					env[e.Name] = e.Value
+				}
+			}
+		}
+	}
+	for _, o := range s.DaemonSets {
+		if o.Object.Name == name {
+			read(&o.Object.Spec.Template)
+		}
+	}
+	for _, o := range s.Deployments {
+		if o.Object.Name == name {
+			read(&o.Object.Spec.Template)
+		}
+	}
+	return env
+}
+
+// UsesPodCIDR reports whether nodes give their pods addresses of their own networks
+// (node.spec.podCIDRs, host-local), and Calico has no blocks: by calico-node's
+// USE_POD_CIDR, or the operator's Installation.
+func (s *Snapshot) UsesPodCIDR() bool {
+	if on, err := strconv.ParseBool(s.Environment("calico-node")["USE_POD_CIDR"]); err == nil {
+		return on
+	}
+	for _, o := range s.Others {
+		if o.Kind == "Installation" && group(o.APIVersion) == "operator.tigera.io" {
+			if n := o.Node.Lookup("spec", "cni", "ipam", "type"); n != nil {
+				return n.Text == "HostLocal"
+			}
+		}
+	}
+	return false
+}
+
+// autoHostEndpointConfig says whether kube-controllers makes host endpoints: its
+// environment decides, and then without templates, else its configuration
+// (kube-controllers/pkg/config/runconfig.go at v3.32).
+func (s *Snapshot) autoHostEndpointConfig() (*v3.AutoHostEndpointConfig, Source) {
+	var own *v3.AutoHostEndpointConfig
+	var src Source
+	set, found := s.Environment("calico-kube-controllers")["AUTO_HOST_ENDPOINTS"]
+	for _, o := range s.KubeControllersConfigurations {
+		if o.Object.Name != "default" {
+			continue
+		}
+		if node := o.Object.Spec.Controllers.Node; node != nil {
+			own, src = node.HostEndpoint, o.Source
+		}
+		if !found {
+			set, found = o.Object.Status.EnvironmentVars["AUTO_HOST_ENDPOINTS"]
+		}
+	}
+	switch {
+	case !found:
+		return own, src
+	case strings.EqualFold(set, "enabled"):
+		return &v3.AutoHostEndpointConfig{AutoCreate: v3.Enabled, CreateDefaultHostEndpoint: v3.DefaultHostEndpointsEnabled}, src
+	}
+	return nil, src
+}
