@@ -1,9 +1,11 @@
 package link
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"tortie/compiler/cluster"
 
@@ -26,11 +28,9 @@ func makeSlices(s *cluster.Snapshot) bool {
 		if len(svc.Object.Spec.Selector) == 0 {
 			continue
 		}
-		for i, p := range svc.Object.Spec.Ports {
-			if slice := sliceOf(pods, svc.Object, p, i); len(slice.Endpoints) > 0 {
-				s.EndpointSlices = append(s.EndpointSlices, cluster.Object[discoveryv1.EndpointSlice]{Source: svc.Source, Object: slice})
-				made = true
-			}
+		for _, slice := range slicesOf(pods, svc.Object) {
+			s.EndpointSlices = append(s.EndpointSlices, cluster.Object[discoveryv1.EndpointSlice]{Source: svc.Source, Object: slice})
+			made = true
 		}
 	}
 	return made
@@ -44,8 +44,7 @@ func podsByLabel(s *cluster.Snapshot) map[podLabel][]*corev1.Pod {
 	out := map[podLabel][]*corev1.Pod{}
 	for _, o := range s.Pods {
 		pod := o.Object
-		a, err := netip.ParseAddr(pod.Status.PodIP)
-		if err != nil || !a.Is4() || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		if pod.Status.PodIP == "" || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 			continue
 		}
 		for k, v := range pod.Labels {
@@ -68,42 +67,103 @@ func candidates(pods map[podLabel][]*corev1.Pod, svc *corev1.Service) []*corev1.
 	return out
 }
 
-// sliceOf makes the slice of one port: every ready pod that the service selects.
-func sliceOf(pods map[podLabel][]*corev1.Pod, svc *corev1.Service, p corev1.ServicePort, i int) *discoveryv1.EndpointSlice {
-	name, proto := p.Name, p.Protocol
-	if proto == "" {
-		proto = corev1.ProtocolTCP
-	}
-	port := p.Port
-	if p.TargetPort.IntVal != 0 {
-		port = p.TargetPort.IntVal
-	}
-	out := &discoveryv1.EndpointSlice{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: fmt.Sprintf("%s-%d", svc.Name, i), Namespace: svc.Namespace,
-			Labels: map[string]string{discoveryv1.LabelServiceName: svc.Name},
-		},
-		AddressType: discoveryv1.AddressTypeIPv4,
-	}
+// slicesOf makes the slices of a service: one for each family, port and number that
+// the port has in the pods that the service selects.
+func slicesOf(pods map[podLabel][]*corev1.Pod, svc *corev1.Service) (out []*discoveryv1.EndpointSlice) {
 	selector := labels.SelectorFromSet(svc.Spec.Selector)
-	ready := true
-	for _, pod := range candidates(pods, svc) {
-		if !selector.Matches(labels.Set(pod.Labels)) {
-			continue
+	for _, family := range familiesOf(svc) {
+		for i, p := range svc.Spec.Ports {
+			byNumber := map[int32]*discoveryv1.EndpointSlice{}
+			for _, pod := range candidates(pods, svc) {
+				addr, port := addressOf(pod, family), targetOf(pod, p)
+				if addr == "" || port == 0 || !selector.Matches(labels.Set(pod.Labels)) {
+					continue
+				}
+				slice := byNumber[port]
+				if slice == nil {
+					slice = newSlice(svc, p, family, i, port)
+					byNumber[port] = slice
+					out = append(out, slice)
+				}
+				node := pod.Spec.NodeName
+				slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{addr}, NodeName: &node, Conditions: conditionsOf(pod, svc)})
+			}
 		}
-		if p.TargetPort.StrVal != "" {
-			port = namedPort(pod, p.TargetPort.StrVal, proto, port)
-		}
-		node := pod.Spec.NodeName
-		out.Endpoints = append(out.Endpoints, discoveryv1.Endpoint{
-			Addresses: []string{pod.Status.PodIP}, NodeName: &node, Conditions: discoveryv1.EndpointConditions{Ready: &ready},
-		})
 	}
-	out.Ports = []discoveryv1.EndpointPort{{Name: &name, Protocol: &proto, Port: &port}}
 	return out
 }
 
-func namedPort(pod *corev1.Pod, name string, proto corev1.Protocol, otherwise int32) int32 {
+func newSlice(svc *corev1.Service, p corev1.ServicePort, family corev1.IPFamily, i int, port int32) *discoveryv1.EndpointSlice {
+	name, proto := p.Name, protocolOf(p)
+	return &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: fmt.Sprintf("%s-%s-%d-%d", svc.Name, strings.ToLower(string(family)), i, port), Namespace: svc.Namespace,
+			Labels: map[string]string{discoveryv1.LabelServiceName: svc.Name},
+		},
+		AddressType: discoveryv1.AddressType(family),
+		Ports:       []discoveryv1.EndpointPort{{Name: &name, Protocol: &proto, Port: &port}},
+	}
+}
+
+func protocolOf(p corev1.ServicePort) corev1.Protocol { return cmp.Or(p.Protocol, corev1.ProtocolTCP) }
+
+// familiesOf are a service's families: as it says, as its addresses are, or IPv4.
+func familiesOf(svc *corev1.Service) (out []corev1.IPFamily) {
+	if len(svc.Spec.IPFamilies) > 0 {
+		return svc.Spec.IPFamilies
+	}
+	for _, text := range append([]string{svc.Spec.ClusterIP}, svc.Spec.ClusterIPs...) {
+		a, err := netip.ParseAddr(text)
+		family := corev1.IPv4Protocol
+		if a.Is6() {
+			family = corev1.IPv6Protocol
+		}
+		if err == nil && !slices.Contains(out, family) {
+			out = append(out, family)
+		}
+	}
+	if out == nil {
+		return []corev1.IPFamily{corev1.IPv4Protocol}
+	}
+	return out
+}
+
+// addressOf is a pod's address of a family; empty without one.
+func addressOf(pod *corev1.Pod, family corev1.IPFamily) string {
+	for _, ip := range append([]corev1.PodIP{{IP: pod.Status.PodIP}}, pod.Status.PodIPs...) {
+		if a, err := netip.ParseAddr(ip.IP); err == nil && a.Is6() == (family == corev1.IPv6Protocol) {
+			return ip.IP
+		}
+	}
+	return ""
+}
+
+// conditionsOf says whether a pod is ready, as its Ready condition does; one without
+// conditions is taken to be.
+func conditionsOf(pod *corev1.Pod, svc *corev1.Service) discoveryv1.EndpointConditions {
+	serving, ending := true, pod.DeletionTimestamp != nil
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			serving = c.Status == corev1.ConditionTrue
+		}
+	}
+	ready := svc.Spec.PublishNotReadyAddresses || serving && !ending
+	return discoveryv1.EndpointConditions{Ready: &ready, Serving: &serving, Terminating: &ending}
+}
+
+// targetOf is the number that a service's port has in a pod; 0 when the pod has no
+// port of that name.
+func targetOf(pod *corev1.Pod, p corev1.ServicePort) int32 {
+	switch {
+	case p.TargetPort.StrVal != "":
+		return namedPort(pod, p.TargetPort.StrVal, protocolOf(p))
+	case p.TargetPort.IntVal != 0:
+		return p.TargetPort.IntVal
+	}
+	return p.Port
+}
+
+func namedPort(pod *corev1.Pod, name string, proto corev1.Protocol) int32 {
 	for _, c := range pod.Spec.Containers {
 		i := slices.IndexFunc(c.Ports, func(p corev1.ContainerPort) bool {
 			return p.Name == name && (p.Protocol == proto || p.Protocol == "" && proto == corev1.ProtocolTCP)
@@ -112,5 +172,5 @@ func namedPort(pod *corev1.Pod, name string, proto corev1.Protocol, otherwise in
 			return c.Ports[i].ContainerPort
 		}
 	}
-	return otherwise
+	return 0
 }

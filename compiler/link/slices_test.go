@@ -1,6 +1,8 @@
 package link
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"tortie/compiler/cluster"
@@ -64,5 +66,53 @@ func TestMakeSlices(t *testing.T) {
 	}
 	if len(got) != 2 || got[0] != "10.0.0.1" || got[1] != "10.0.0.5" {
 		t.Errorf("endpoints %v", got)
+	}
+}
+
+// Slices are made of both families of a service, with the number that a named port
+// has in each pod, and say which pods are ready.
+func TestMakeSlices_FamiliesAndPorts(t *testing.T) {
+	const text = `apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: a}
+spec: {clusterIP: 172.20.0.1, clusterIPs: [172.20.0.1, "fd20::1"], selector: {app: web}, ports: [{name: w, port: 80, targetPort: http}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: one, namespace: a, labels: {app: web}}
+spec: {nodeName: n1, containers: [{name: c, image: i, ports: [{name: http, containerPort: 8080}]}]}
+status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: three, namespace: a, labels: {app: web}}
+spec: {nodeName: n1, containers: [{name: c, image: i, ports: [{name: http, containerPort: 8080}]}]}
+status: {phase: Running, podIP: 10.0.0.3, conditions: [{type: Ready, status: "False"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: two, namespace: a, labels: {app: web}}
+spec: {nodeName: n1, containers: [{name: c, image: i, ports: [{name: http, containerPort: 9090}]}]}
+status: {phase: Running, podIP: 10.0.0.2}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: without, namespace: a, labels: {app: web}}
+spec: {nodeName: n1, containers: [{name: c, image: i}]}
+status: {phase: Running, podIP: 10.0.0.4}
+`
+	s, findings := cluster.Read([]cluster.File{{Name: "f", Data: []byte(text)}}, cluster.Options{})
+	if findings.HasErrors() || !makeSlices(s) {
+		t.Fatal(findings)
+	}
+	var got []string
+	for _, o := range s.EndpointSlices {
+		for _, e := range o.Object.Endpoints {
+			got = append(got, fmt.Sprint(o.Object.AddressType, " ", e.Addresses[0], " ", *o.Object.Ports[0].Port, " ", *e.Conditions.Ready))
+		}
+	}
+	want := []string{"IPv4 10.0.0.1 8080 true", "IPv4 10.0.0.3 8080 false", "IPv4 10.0.0.2 9090 true", "IPv6 fd00::1 8080 true"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }

@@ -107,10 +107,10 @@ func (b *builder) policyRules(f packet.Family, r host.Rule) {
 // network gets its route: to the device, or back to the other tables when it is
 // of this node or of one without a key.
 func (b *builder) wireGuardPeers(f packet.Family, on WireGuard) (peers []host.WireGuardPeer) {
-	index := map[string]int{}
+	index, holders := map[string]int{}, b.cluster.keyHolders(f)
 	for i := range b.cluster.nodes {
 		n := &b.cluster.nodes[i]
-		if n.name != b.node.name && n.own(f).IsValid() && b.cluster.soleKey(f, n.wireGuard(f).key) {
+		if n.name != b.node.name && n.own(f).IsValid() && holders[n.wireGuard(f).key] == 1 {
 			index[n.name] = len(peers)
 			peers = append(peers, host.WireGuardPeer{Endpoint: netip.AddrPortFrom(n.own(f).Addr(), on.Port)})
 		}
@@ -126,15 +126,15 @@ func (b *builder) wireGuardPeers(f packet.Family, on WireGuard) (peers []host.Wi
 	return peers
 }
 
-// soleKey reports whether just one node has the key.
-func (c *Cluster) soleKey(f packet.Family, key string) bool {
-	count := 0
+// keyHolders counts the nodes that have a key.
+func (c *Cluster) keyHolders(f packet.Family) map[string]int {
+	count := map[string]int{}
 	for i := range c.nodes {
-		if c.nodes[i].wireGuard(f).key == key {
-			count++
+		if key := c.nodes[i].wireGuard(f).key; key != "" {
+			count[key]++
 		}
 	}
-	return key != "" && count == 1
+	return count
 }
 
 // wireGuardNets are the networks of a family that Felix knows, with the nodes that
