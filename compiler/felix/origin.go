@@ -59,6 +59,8 @@ type Problem struct {
 	// Unwritable says that there is no way to write the rule for the tool that Felix
 	// hands it to: nothing of the node's rules can be written then.
 	Unwritable bool
+	// Setting is the parameter of Felix's that is behind it, in lower case.
+	Setting string
 }
 
 // Result is what Felix programs on one node.

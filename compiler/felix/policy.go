@@ -176,7 +176,7 @@ func (r *renderer) logAction(o owner) nf.Target {
 	prefix = strings.NewReplacer("%k", kind, "%p", full, "%n", o.name, "%t", o.tier).Replace(prefix) + ": "
 	if r.nft {
 		if len(prefix) > maxNftLogPrefix {
-			r.problem(0, fmt.Sprintf("log prefix %.60s… has %d characters: the kernel takes %d and Felix crashes in nftables mode", prefix, len(prefix), maxNftLogPrefix))
+			r.badSetting("logprefix", fmt.Sprintf("log prefix %.60s… has %d characters: the kernel takes %d and Felix crashes in nftables mode", prefix, len(prefix), maxNftLogPrefix))
 		}
 		return nf.Log{Prefix: cut(prefix, maxNftLogPrefix), Level: logInfo}
 	}

@@ -71,6 +71,13 @@ func (r *renderer) problem(origin int, text string) {
 	}
 }
 
+// badSetting notes a problem with a parameter of Felix's, once.
+func (r *renderer) badSetting(name, text string) {
+	if one := (Problem{Text: text, Setting: name}); !slices.Contains(*r.problems, one) {
+		*r.problems = append(*r.problems, one)
+	}
+}
+
 // unwritable notes a problem with a rule that its tool has no words for, once.
 func (r *renderer) unwritable(origin int, text string) {
 	if one := (Problem{Text: text, Origin: origin, Unwritable: true}); !slices.Contains(*r.problems, one) {
@@ -92,7 +99,7 @@ func (r *renderer) parseLogLimit() *rateLimit {
 	n, err := strconv.ParseUint(num, 10, 32)
 	u, ok := limitUnits[unit]
 	if err != nil || !ok {
-		r.problem(0, "logActionRateLimit "+strconv.Quote(r.set.LogRateLimit)+" is not understood")
+		r.badSetting("logactionratelimit", "logActionRateLimit "+strconv.Quote(r.set.LogRateLimit)+" is not understood")
 		return nil
 	}
 	return &rateLimit{rate: n, unit: u, burst: uint32(max(r.set.LogRateLimitBurst, 0))}

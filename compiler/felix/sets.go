@@ -161,7 +161,7 @@ func (r *renderer) newSet(id string, t resolve.SetType, members []resolve.Member
 	case r.nft && t == resolve.SetNet:
 		r.checkOverlap(s.Name, own)
 	case !r.nft && r.set.MaxIPSetSize > 0 && len(own) > int(r.set.MaxIPSetSize):
-		r.problem(0, fmt.Sprintf("set %s has %d members, maxIpsetSize is %d: Felix crashes", s.Name, len(own), r.set.MaxIPSetSize))
+		r.badSetting("maxipsetsize", fmt.Sprintf("set %s has %d members, maxIpsetSize is %d: Felix crashes", s.Name, len(own), r.set.MaxIPSetSize))
 	}
 	for _, m := range own {
 		s.Elements = append(s.Elements, r.element(t, m))

@@ -82,7 +82,7 @@ func (r *renderer) natOutgoingChain() chain {
 	if a := r.set.NATOutgoingAddress; a.IsValid() {
 		plain = r.snat(a)
 		if packet.FamilyOf(a) != r.family {
-			r.problem(0, "natOutgoingAddress "+a.String()+" is not of the family of a natOutgoing pool; Felix crashes")
+			r.badSetting("natoutgoingaddress", "natOutgoingAddress "+a.String()+" is not of the family of a natOutgoing pool; Felix crashes")
 		}
 	}
 	if ports := r.set.NATPortRange; ports.To > 0 {
@@ -119,7 +119,7 @@ func (r *renderer) natOutgoingMatch(proto packet.Proto) []cond {
 func (r *renderer) outInterface(filter string) cond {
 	name, wild := strings.CutSuffix(filter, "+")
 	if wild && r.nft {
-		r.problem(0, "iptablesNATOutgoingInterfaceFilter "+filter+" is no nftables pattern; Felix crashes")
+		r.badSetting("iptablesnatoutgoinginterfacefilter", "iptablesNATOutgoingInterfaceFilter "+filter+" is no nftables pattern; Felix crashes")
 	}
 	return ifaceIs{dir: nf.Dst, name: name, prefix: wild}
 }

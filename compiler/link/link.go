@@ -108,7 +108,11 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 		return state, nil, findings, fmt.Errorf("node %s: %w", name, err)
 	}
 	for _, p := range result.Problems {
-		findings.Add(problemFinding(p, result.Origins))
+		f := problemFinding(p, result.Origins)
+		if p.Setting != "" {
+			f.Span = l.index.PlaceOf(string(name), p.Setting)
+		}
+		findings.Add(f)
 	}
 	backend := backendOf(&result.Ruleset)
 	l.addForeign(name, backend, &result)

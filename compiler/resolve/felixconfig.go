@@ -77,6 +77,18 @@ func (n *nodeResolver) felixConfig(o cluster.Object[v3.FelixConfiguration]) Conf
 	return c
 }
 
+// PlaceOf is where the FelixConfigurations of a node say a parameter; zero when none
+// does.
+func (x *Index) PlaceOf(node, parameter string) diag.Span {
+	n := &nodeResolver{index: x, name: node}
+	for _, o := range slices.Backward(n.felixConfigurations()) {
+		if value, ok := n.felixConfig(o)[parameter]; ok {
+			return placeOf(ConfigProblem{Name: parameter, Value: value}, []cluster.Object[v3.FelixConfiguration]{o}, []Config{{parameter: value}})
+		}
+	}
+	return diag.Span{}
+}
+
 // placeOf is where the strongest of some FelixConfigurations has a value that Felix
 // refuses; configs are the parameters that they give.
 func placeOf(p ConfigProblem, objects []cluster.Object[v3.FelixConfiguration], configs []Config) diag.Span {
