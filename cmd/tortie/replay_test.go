@@ -212,3 +212,22 @@ func TestRender_NodeRulesErrors(t *testing.T) {
 		t.Chdir("cmd/tortie")
 	}
 }
+
+// Each mode of kube-proxy says which service refuses a packet.
+func TestReplay_ServiceThatRefuses(t *testing.T) {
+	const dir = "cmd/tortie/testdata/scenario/service-addresses/"
+	for _, mode := range []string{"iptables", "nftables", "ipvs"} {
+		for _, dataplane := range []string{"iptables", "nftables"} {
+			out, errs, code := tortie(t, "replay", dir+"scenario-refused.yaml", "--kube-proxy", mode, "--dataplane", dataplane)
+			if code != exitFine || strings.Contains(out, "is port") {
+				t.Errorf("kube-proxy %s, Felix %s: exit %d\n%s%s", mode, dataplane, code, out, errs)
+			}
+			t.Chdir("cmd/tortie")
+		}
+	}
+	// IPVS leads to the other node, whose pod answers by itself.
+	out, _, code := tortie(t, "replay", dir+"scenario-local.yaml", "--kube-proxy", "ipvs")
+	if code != exitFindings || !strings.Contains(out, "deny on n1: the reply comes from 10.50.1.10 to 198.51.100.7") {
+		t.Errorf("IPVS: exit %d\n%s", code, out)
+	}
+}

@@ -129,6 +129,7 @@ func listSet(out map[string][]string, s nf.Set) {
 	key := fmt.Sprintf("set %+v", s)
 	out[key] = []string{}
 	for _, e := range elements {
+		e.Origin = 0 // which no capture has
 		text, err := json.Marshal(e)
 		if err != nil {
 			text = []byte(err.Error())

@@ -16,8 +16,9 @@ type ipvs struct {
 	sets    map[nf.SetName]*nf.Set
 	seen    map[nf.SetName]map[string]bool
 	servers []host.VirtualServer
-	// bound are the addresses of kube-ipvs0.
-	bound map[netip.Addr]bool
+	// bound are the addresses of kube-ipvs0, with the origin of the first service that
+	// has each.
+	bound map[netip.Addr]int
 	// nodeIPs accept node ports, own are all addresses of other links.
 	nodeIPs []netip.Addr
 	own     map[netip.Addr]bool
@@ -47,7 +48,7 @@ type ipvsParts struct {
 // pkg/proxy/ipvs/proxier.go does.
 func ipvsMode(in *input) ipvsParts {
 	b := &ipvs{ipt: &ipt{input: in}, sets: map[nf.SetName]*nf.Set{}, seen: map[nf.SetName]map[string]bool{},
-		bound: map[netip.Addr]bool{}, own: map[netip.Addr]bool{}, taken: map[serverKey]bool{}}
+		bound: map[netip.Addr]int{}, own: map[netip.Addr]bool{}, taken: map[serverKey]bool{}}
 	for _, t := range []**iptTable{&b.mangle, &b.nat, &b.filter} {
 		*t = &iptTable{chains: map[nf.ChainName][]nf.Rule{}}
 	}
@@ -61,7 +62,7 @@ func ipvsMode(in *input) ipvsParts {
 		b.service(&in.services[i])
 	}
 	for _, a := range b.boundAddrs() {
-		b.addTo(setIPVSIPs, nf.AddrDatum(a))
+		b.addTo(setIPVSIPs, b.bound[a], nf.AddrDatum(a))
 	}
 	b.rules()
 	out := ipvsParts{tables: []nf.Table{b.table(b.nat), b.table(b.filter)}, servers: b.servers, bound: b.boundAddrs()}
@@ -102,7 +103,7 @@ func (b *ipvs) boundAddrs() []netip.Addr {
 func (b *ipvs) service(s *service) {
 	for i := range s.endpoints {
 		if e := &s.endpoints[i]; e.local {
-			b.addTo(setLoopBack, nf.AddrDatum(e.addr), portDatum(s.proto, e.port), nf.AddrDatum(e.addr))
+			b.addTo(setLoopBack, s.origin, nf.AddrDatum(e.addr), portDatum(s.proto, e.port), nf.AddrDatum(e.addr))
 		}
 	}
 	b.addPort(setClusterIP, s, s.clusterIP)
@@ -125,7 +126,7 @@ func (b *ipvs) service(s *service) {
 		b.nodePort(s)
 	}
 	if s.healthCheck != 0 {
-		b.addTo(setHealthCheck, nf.NumDatum(uint64(s.healthCheck)))
+		b.addTo(setHealthCheck, s.origin, nf.NumDatum(uint64(s.healthCheck)))
 	}
 }
 
@@ -138,11 +139,11 @@ func (b *ipvs) balancer(s *service, a netip.Addr) {
 		b.addPort(setBalancerFW, s, a)
 		fromNode := false
 		for _, p := range s.sourceRanges {
-			b.addTo(setBalancerCIDR, nf.AddrDatum(a), portDatum(s.proto, s.portNumber), nf.PrefixDatum(p))
+			b.addTo(setBalancerCIDR, s.origin, nf.AddrDatum(a), portDatum(s.proto, s.portNumber), nf.PrefixDatum(p))
 			fromNode = fromNode || p.Contains(b.nodeIP)
 		}
 		if fromNode {
-			b.addTo(setBalancerSource, nf.AddrDatum(a), portDatum(s.proto, s.portNumber), nf.AddrDatum(a))
+			b.addTo(setBalancerSource, s.origin, nf.AddrDatum(a), portDatum(s.proto, s.portNumber), nf.AddrDatum(a))
 		} else {
 			b.noNode = append(b.noNode, serverKey{a, s.portNumber, s.proto, s.origin})
 		}
@@ -157,11 +158,11 @@ func (b *ipvs) nodePort(s *service) {
 	}
 	for _, name := range sets {
 		if s.proto != packet.ProtoSCTP {
-			b.addTo(name, nf.NumDatum(uint64(s.nodePort)))
+			b.addTo(name, s.origin, nf.NumDatum(uint64(s.nodePort)))
 			continue
 		}
 		for _, a := range b.nodeIPs {
-			b.addTo(name, nf.AddrDatum(a), portDatum(s.proto, s.nodePort))
+			b.addTo(name, s.origin, nf.AddrDatum(a), portDatum(s.proto, s.nodePort))
 		}
 	}
 	for _, a := range b.nodeIPs {
@@ -187,8 +188,8 @@ func (b *ipvs) server(s *service, a netip.Addr, port uint16, bind, local bool) {
 	if s.affinity {
 		v.Persistent = s.affinitySecond
 	}
-	if bind {
-		b.bound[a] = true
+	if _, there := b.bound[a]; bind && !there {
+		b.bound[a] = s.origin
 	}
 	list := s.plan.cluster
 	if local && len(s.plan.local) > 0 {
@@ -201,20 +202,20 @@ func (b *ipvs) server(s *service, a netip.Addr, port uint16, bind, local bool) {
 }
 
 // addTo adds an element to a set, once.
-func (b *ipvs) addTo(name nf.SetName, key ...nf.Datum) {
+func (b *ipvs) addTo(name nf.SetName, origin int, key ...nf.Datum) {
 	text := ""
 	for _, d := range key {
 		text += fmt.Sprintln(d.Addr, d.AddrTo, d.Proto, d.Num)
 	}
 	if !b.seen[name][text] {
 		b.seen[name][text] = true
-		b.sets[name].Elements = append(b.sets[name].Elements, nf.Element{Key: key})
+		b.sets[name].Elements = append(b.sets[name].Elements, nf.Element{Key: key, Origin: origin})
 	}
 }
 
 // addPort adds an address with the service's port.
 func (b *ipvs) addPort(name nf.SetName, s *service, a netip.Addr) {
-	b.addTo(name, nf.AddrDatum(a), portDatum(s.proto, s.portNumber))
+	b.addTo(name, s.origin, nf.AddrDatum(a), portDatum(s.proto, s.portNumber))
 }
 
 func portDatum(p packet.Proto, port uint16) nf.Datum {

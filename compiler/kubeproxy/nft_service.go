@@ -63,30 +63,30 @@ func (c *nftService) refusal() *nf.Verdict {
 }
 
 func (c *nftService) clusterIPElements() {
-	c.fill(setClusterIPs, nf.Element{Key: []nf.Datum{nf.AddrDatum(c.clusterIP)}})
+	c.fill(setClusterIPs, nf.Element{Key: []nf.Datum{nf.AddrDatum(c.clusterIP)}, Origin: c.origin})
 	key := place(c.clusterIP, c.proto, c.portNumber)
 	if !c.plan.internal {
-		c.fill(mapNoEndpoints, nf.Element{Key: key, Verdict: c.refusal(), Comment: c.text()})
+		c.fill(mapNoEndpoints, nf.Element{Key: key, Verdict: c.refusal(), Comment: c.text(), Origin: c.origin})
 		return
 	}
 	to := c.cluster
 	if c.internalLocal {
 		to = c.local
 	}
-	c.fill(mapServices, nf.Element{Key: key, Verdict: gotoVerdict(to)})
+	c.fill(mapServices, nf.Element{Key: key, Verdict: gotoVerdict(to), Origin: c.origin})
 }
 
 func (c *nftService) externalElements() {
 	for n, a := range append(append([]netip.Addr{}, c.externalIPs...), c.balancers...) {
 		key := place(a, c.proto, c.portNumber)
 		if c.plan.any {
-			c.fill(mapServices, nf.Element{Key: key, Verdict: gotoVerdict(c.external)})
+			c.fill(mapServices, nf.Element{Key: key, Verdict: gotoVerdict(c.external), Origin: c.origin})
 		}
 		if c.usesFirewall && n >= len(c.externalIPs) {
-			c.fill(mapFirewall, nf.Element{Key: key, Verdict: gotoVerdict(c.fire)})
+			c.fill(mapFirewall, nf.Element{Key: key, Verdict: gotoVerdict(c.fire), Origin: c.origin})
 		}
 		if !c.plan.external {
-			c.fill(mapNoEndpoints, nf.Element{Key: key, Verdict: c.refusal(), Comment: c.text()})
+			c.fill(mapNoEndpoints, nf.Element{Key: key, Verdict: c.refusal(), Comment: c.text(), Origin: c.origin})
 		}
 	}
 }
@@ -97,10 +97,10 @@ func (c *nftService) nodePortElements() {
 	}
 	key := []nf.Datum{nf.NumDatum(uint64(c.proto)), nf.NumDatum(uint64(c.nodePort))}
 	if c.plan.any {
-		c.fill(mapNodePorts, nf.Element{Key: key, Verdict: gotoVerdict(c.external)})
+		c.fill(mapNodePorts, nf.Element{Key: key, Verdict: gotoVerdict(c.external), Origin: c.origin})
 	}
 	if !c.plan.external {
-		c.fill(mapNoEndpointPort, nf.Element{Key: key, Verdict: c.refusal(), Comment: c.text()})
+		c.fill(mapNoEndpointPort, nf.Element{Key: key, Verdict: c.refusal(), Comment: c.text(), Origin: c.origin})
 	}
 }
 

@@ -232,13 +232,25 @@ func (l *Linker) originsOf(in []felix.Origin) []host.Origin {
 
 // shiftOrigins moves a rule set's origins behind those already in the fleet.
 func shiftOrigins(rs *nf.Ruleset, by int) {
+	shift := func(origin *int) {
+		if *origin != 0 {
+			*origin += by
+		}
+	}
+	sets := func(list []nf.Set) {
+		for s := range list {
+			for e := range list[s].Elements {
+				shift(&list[s].Elements[e].Origin)
+			}
+		}
+	}
+	sets(rs.IPSets)
 	for t := range rs.Tables {
+		sets(rs.Tables[t].Sets)
 		for c := range rs.Tables[t].Chains {
 			rules := rs.Tables[t].Chains[c].Rules
 			for r := range rules {
-				if rules[r].Origin != 0 {
-					rules[r].Origin += by
-				}
+				shift(&rules[r].Origin)
 			}
 		}
 	}

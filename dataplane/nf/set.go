@@ -58,6 +58,8 @@ type Element struct {
 	HasCounter bool `json:",omitempty"`
 	// Options are ipset's further element options (skbmark …), verbatim.
 	Options []string `json:",omitempty"`
+	// Origin is what the element was made from, counted as Rule.Origin is.
+	Origin int `json:",omitempty"`
 }
 
 // Datum is one part of a key or of data: a closed interval of addresses or of

@@ -74,12 +74,17 @@ type scratch struct {
 	// rate; passedBy that chance passed the rule by. Only when recording.
 	taken    string
 	passedBy bool
+	origin   int // of the last element found, by this rule or on the way to its chain
 	key      [maxParts]value
 	stack    [32]frame
 }
 
-// frame is where a jump comes back to.
-type frame struct{ chain, rule int32 }
+// frame is where a jump comes back to; origin is that of the element that led to the
+// chain.
+type frame struct {
+	chain, rule int32
+	origin      int
+}
 
 // New compiles a ruleset, which must not change afterwards. What cannot be
 // evaluated is in Problems and becomes Unknown where a packet meets it.

@@ -34,6 +34,7 @@ type ipset struct {
 	mark    uint32
 	x       *index
 	ifaces  []ifaceTest // of hash:net,iface, by entry
+	origins []int       // of the elements; nil if none has one
 	opaque  string      // why the set cannot be evaluated
 	id      int32       // of the elements in State; -1 when no rule adds any
 	timeout time.Duration
@@ -108,6 +109,12 @@ func (c *ipset) elements(elems []nf.Element) {
 	hasIface := len(c.dims) == 2 && c.dims[1] == dimIface
 	var entries []entry
 	for i, el := range elems {
+		if el.Origin != 0 && c.origins == nil {
+			c.origins = make([]int, len(elems))
+		}
+		if c.origins != nil {
+			c.origins[i] = el.Origin
+		}
 		if len(el.Key) != len(c.dims) {
 			c.opaque = "an element of " + string(c.name) + " that does not fit its type"
 			continue

@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"cmp"
+
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
 )
@@ -29,7 +31,11 @@ func (c *ipset) test(w *scratch, dirs []nf.Dir, returnNomatch bool) Truth {
 			return t
 		}
 	}
-	return c.result(c.x.find(key[:len(c.dims)], w.c.Now), returnNomatch)
+	i := c.x.find(key[:len(c.dims)], w.c.Now)
+	if i >= 0 && c.origins != nil {
+		w.origin = cmp.Or(c.origins[c.x.entries[i].data], w.origin)
+	}
+	return c.result(i, returnNomatch)
 }
 
 func (c *ipset) result(i int, returnNomatch bool) Truth {

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -140,7 +141,9 @@ func (s *nftSet) find(w *scratch, keys []loader) (i int, t Truth, present bool) 
 	if i = s.x.find(key, w.c.Now); i < 0 {
 		return -1, No, true
 	}
-	return int(s.x.entries[i].data), Yes, true
+	i = int(s.x.entries[i].data)
+	w.origin = cmp.Or(s.elements[i].Origin, w.origin)
+	return i, Yes, true
 }
 
 // load fills scratch.key.

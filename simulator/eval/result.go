@@ -49,6 +49,9 @@ type Result struct {
 	Verdict Verdict
 	// Rule decided; its number is 0 for the policy.
 	Rule RuleRef
+	// Origin is what the set element was made from that led to the rule or made it
+	// match (nf.Element.Origin); 0 is none.
+	Origin int
 	// Reject is the answer of a Reject verdict.
 	Reject nf.RejectWith
 	// HasNAT says that the verdict came with a translation, which the caller

@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"cmp"
+
 	"tortie/dataplane/nf"
 	"tortie/simulator/trace"
 )
@@ -32,12 +34,12 @@ func (w *scratch) walk(base int32) {
 		out := ret
 		if int(at.rule) < len(ch.rules) {
 			at.rule++
-			w.ref = RuleRef{at.chain + 1, at.rule}
+			w.ref, w.origin = RuleRef{at.chain + 1, at.rule}, at.origin
 			out = w.rule(&ch.rules[at.rule-1])
 		}
 		switch out {
 		case end, hotDrop:
-			w.res.Rule = w.ref
+			w.res.Rule, w.res.Origin = w.ref, w.origin
 			return
 		case unknown:
 			w.res = Result{Verdict: Unknown, Rule: w.ref}
@@ -49,13 +51,13 @@ func (w *scratch) walk(base int32) {
 			}
 			w.stack[depth] = at
 			depth++
-			at = frame{chain: w.target}
+			at = frame{chain: w.target, origin: w.origin}
 		case jumpOver:
 			if calls++; calls > maxGotos { // a loop, which the kernel refuses to load
 				w.res = Result{Verdict: Unknown, Rule: w.ref}
 				return
 			}
-			at = frame{chain: w.target}
+			at = frame{chain: w.target, origin: w.origin}
 		case ret:
 			if depth == 0 {
 				w.policy(base)
@@ -155,7 +157,7 @@ func (w *scratch) ruleStep(ref RuleRef, out outcome, at int, before uint32) trac
 	t, ch, r := w.e.Place(ref)
 	s := trace.Step{Kind: trace.KindRule, Backend: t.Backend.String(), Family: t.Family.String(), Hook: w.c.Hook.String(),
 		Table: string(t.Name), Chain: string(ch.Name), Rule: int(ref.Rule), Text: w.c.Rec.RuleText(t, ch, r),
-		Matched: trace.MatchedYes, Effect: w.effect(out, r), Mark: trace.Hex(w.p.Mark), Line: r.Line, Origin: r.Origin,
+		Matched: trace.MatchedYes, Effect: w.effect(out, r), Mark: trace.Hex(w.p.Mark), Line: r.Line, Origin: cmp.Or(r.Origin, w.origin),
 		Comments: r.Comments, CtState: w.c.Ct.Info.String(), InIface: w.c.In.Name, OutIface: w.c.Out.Name,
 		Taken: w.taken}
 	if before != w.p.Mark {

@@ -52,8 +52,10 @@ type Outcome struct {
 	Hook nf.Hook
 	// Reason says why it ended when no rule did it.
 	Reason string
-	// Rule is the rule or policy that ended it; zero when none did.
-	Rule eval.RuleRef
+	// Rule is the rule or policy that ended it; zero when none did. Origin is what the
+	// set element or virtual server was made from that made the end, 0 without one.
+	Rule   eval.RuleRef
+	Origin int
 	// Accepted is the rule or policy that let the packet pass the last filter
 	// chain of INPUT, FORWARD or OUTPUT, and Marked the rule whose mark it was let
 	// pass by, if it was: the policy behind an accept.

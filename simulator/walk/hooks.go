@@ -116,7 +116,7 @@ func (n *node) verdict(h nf.Hook, res eval.Result, f *flight) bool {
 			n.w.assume(why)
 		}
 	}
-	f.end.Hook, f.end.Rule = h, res.Rule
+	f.end.Hook, f.end.Rule, f.end.Origin = h, res.Rule, res.Origin
 	if r := n.w.rec; r.On() {
 		r.MarkDeciding()
 	}

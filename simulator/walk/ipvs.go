@@ -52,6 +52,7 @@ func (n *node) ipvsIn(h nf.Hook, f *flight) bool {
 		}
 		if c = n.schedule(v, client, virtual); c == nil {
 			f.drop(n, h, "IPVS: the virtual server "+trace.End(&f.p, false)+" has no real server")
+			f.end.Origin = v.Origin
 			n.icmpUnreach(f, 3, 4, f.p.Src.Is6())
 			return false
 		}

@@ -1,6 +1,7 @@
 package walk
 
 import (
+	"cmp"
 	"strings"
 
 	"tortie/dataplane/packet"
@@ -33,8 +34,9 @@ func (w *Walker) reason(j *Journey) trace.Reason {
 		}
 		r.Text = "no rule forbids it"
 	case !o.Rule.IsZero():
-		return n.ruleReason(r, o.Rule)
+		r = n.ruleReason(r, o.Rule)
 	}
+	r.Origin = cmp.Or(r.Origin, o.Origin)
 	return r
 }
 
