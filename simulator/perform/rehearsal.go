@@ -97,7 +97,7 @@ func (r *Rehearsal) try(s *walk.Session, p *scenario.Player, o *scenario.Open) l
 			r.meet(p.Fleet, lab.Outside{Addr: arrived.Dst, At: host.Port{Host: at.Host, Link: at.Link}})
 		}
 	} else if at, ok := p.Walker.FindEnd(first.Dst); ok && at.Link != "" {
-		r.meet(p.Fleet, lab.Outside{Addr: first.Dst, At: host.Port{Host: at.Host, Link: at.Link}, Nobody: p.Walker.Nobody(first.Dst)})
+		r.meet(p.Fleet, lab.Outside{Addr: first.Dst, At: host.Port{Host: at.Host, Link: at.Link}, Nobody: p.Walker.IsVirtual(first.Dst)})
 	}
 	return t
 }

@@ -41,12 +41,9 @@ func (v *virtual) find(a netip.Addr) *host.Virtual {
 	return nil
 }
 
-// Nobody reports whether no host has an address and nobody outside either, because
-// it is there for rules to translate.
-func (w *Walker) Nobody(a netip.Addr) bool {
-	v := w.virtual.find(a)
-	return v != nil && !v.Outside
-}
+// IsVirtual reports whether an address is there for rules to translate: no host of the
+// fleet has it.
+func (w *Walker) IsVirtual(a netip.Addr) bool { return w.virtual.find(a) != nil }
 
 // aboutVirtual says what the destination of a refused connection is, where the
 // rule that refused it does not: it may be one for all services.
