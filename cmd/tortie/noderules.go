@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -57,15 +58,28 @@ func parseTables(file string, data []byte) ([]nf.Table, diag.List) {
 
 // checkNodeRules refuses rules of nodes that are not modelled.
 func (in *inputFlags) checkNodeRules(l *loaded) error {
-	dumped := in.dumpedNodes()
+	dumped, unknown := in.dumpedNodes(), &nodeRulesError{}
 	for _, arg := range in.nodeRules {
 		name, _, _ := strings.Cut(arg, "=")
 		switch {
 		case dumped[host.Name(name)]:
 			return usageError("--node-rules %s: the node is a capture, which has all rules already", arg)
 		case !slices.Contains(l.linker.NodeNames(), host.Name(name)):
-			return usageError("--node-rules %s: no node %q in the input", arg, name)
+			unknown.nodes, unknown.args = append(unknown.nodes, name), append(unknown.args, arg)
 		}
 	}
-	return nil
+	if len(unknown.nodes) == 0 {
+		return nil
+	}
+	for _, n := range l.linker.NodeNames() {
+		unknown.there = append(unknown.there, string(n))
+	}
+	return unknown
+}
+
+// nodeRulesError are rules of nodes that are not in the input.
+type nodeRulesError struct{ nodes, args, there []string }
+
+func (e *nodeRulesError) Error() string {
+	return fmt.Sprintf("--node-rules %s: no node %q in the input", e.args[0], e.nodes[0])
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -133,7 +132,7 @@ func readScenarios(file string, data []byte) ([]scenarioFile, diag.List) {
 		s := scenarioFile{node: n, doc: &scenario.Document{}}
 		known, _ := yamlpos.Decode(n, s.doc, yamlpos.Options{})
 		var more diag.List
-		s.script, more = scenario.Read(s.doc, scenario.Source{At: n.At, End: checkEnd, Nearest: yamlpos.Nearest}, known)
+		s.script, more = scenario.Read(s.doc, scenario.Source{At: func(path ...any) diag.Span { return placeIn(n, path...) }, End: checkEnd, Nearest: yamlpos.Nearest}, known)
 		diags = append(append(diags, known...), more...)
 		out = append(out, s)
 	}
@@ -177,24 +176,33 @@ type production struct {
 	in     inputFlags
 	said   map[string]bool // findings about objects that were written
 	now    *host.Fleet
+	// wrong is what is wrong with objects; broken are the objects of steps that had to
+	// be left out for it.
+	wrong  diag.List
+	broken []store.Ref
 }
 
 // play plays the scenario. One that is known to be faulty is played for its
 // findings only.
 func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
-	if findings := p.begin(); findings.HasErrors() || p.script.IsBroken() {
-		return nil, findings, nil
+	findings := p.begin()
+	if len(p.wrong) > 0 || p.script.IsBroken() {
+		return nil, append(findings, p.wrong...), nil
 	}
 	fleet, err := p.fleet()
+	for errors.Is(err, scenario.ErrReported) && p.takeLess() {
+		fleet, err = p.fleet() // for what else is wrong
+	}
 	if err != nil {
-		return nil, nil, err
+		return nil, append(findings, p.wrong...), unlessReported(err)
 	}
 	world := scenario.World{Fleet: fleet, Change: p.change, Request: p.request, Policies: p.policies, Explain: policies.Attribute, RuleText: ruleText}
 	var seen perform.Rehearsal
 	if p.flags.kernel {
 		world.Watch = seen.Watch
 	}
-	result, findings := scenario.Run(p.script, world)
+	result, more := scenario.Run(p.script, world)
+	findings = append(append(findings, more...), p.wrong...)
 	if faulty || findings.HasErrors() || !p.flags.kernel {
 		return result, findings, nil
 	}
@@ -202,120 +210,6 @@ func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
 		return nil, nil, &exitError{exitInternal, "in the kernel: " + err.Error()}
 	}
 	return result, findings, nil
-}
-
-// begin takes what the scenario says of its input.
-func (p *production) begin() diag.List {
-	spec := &p.doc.Spec
-	p.in = p.flags.in
-	if p.in.dataplane == "" {
-		p.in.dataplane = spec.Dataplane
-	}
-	if p.in.kubeProxy == "" {
-		p.in.kubeProxy = spec.KubeProxy
-	}
-	for _, k := range slices.Sorted(maps.Keys(spec.FelixEnv)) {
-		p.in.felixEnv = append(p.in.felixEnv, k+"="+spec.FelixEnv[k])
-	}
-	for _, node := range slices.Sorted(maps.Keys(spec.NodeRules)) {
-		p.in.nodeRules = append(p.in.nodeRules, node+"="+p.path(spec.NodeRules[node]))
-	}
-	var findings diag.List
-	for i, name := range spec.Files {
-		if err := p.apply(name); err != nil {
-			findings.Add(diag.Finding{Code: scenario.CodeBad, Severity: diag.Error, Span: p.node.At("spec", "files", i), Message: err.Error(),
-				Hint: "files are relative to the scenario"})
-		}
-	}
-	return findings
-}
-
-// path is where a file is that the scenario names.
-func (p *production) path(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(p.dir, name)
-}
-
-func (p *production) apply(name string) error {
-	files, err := readInput(p.path(name), nil)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		p.store.Add(f.Name, f.Data)
-	}
-	return nil
-}
-
-// fleet makes the fleet of the objects as they are now.
-func (p *production) fleet() (*host.Fleet, error) {
-	l := p.loaded
-	files := p.store.Files()
-	for _, f := range files {
-		if _, ok := l.texts[f.Name]; !ok {
-			l.texts[f.Name] = f.Data
-		}
-	}
-	l.findings = nil
-	p.in.read(l, files)
-	p.in.refuse(l)
-	if l.findings.HasErrors() {
-		return nil, l.report(p.cmd)
-	}
-	if err := p.in.newLinker(l); err != nil {
-		return nil, err
-	}
-	f, findings, err := l.linker.Fleet(nil)
-	l.findings = append(l.findings, findings...)
-	if err != nil {
-		return nil, usageError("%v", err)
-	}
-	l.nameIntents(f)
-	if p.flags.kernel {
-		perform.Quieten(f)
-	}
-	p.now = f
-	p.forgetSaid()
-	return f, l.report(p.cmd)
-}
-
-// forgetSaid leaves out what was said of the objects before an earlier step.
-func (p *production) forgetSaid() {
-	p.loaded.findings = slices.DeleteFunc(p.loaded.findings, func(f diag.Finding) bool {
-		key := f.Span.String() + f.Message
-		was := p.said[key]
-		p.said[key] = true
-		return was && f.Severity != diag.Error
-	})
-}
-
-// change applies and deletes what a step says.
-func (p *production) change(step int) (*host.Fleet, error) {
-	d := &p.doc.Spec.Steps[step]
-	wrong := func(err error, part ...any) error { return &scenario.PartError{Part: part, Err: err} }
-	for i, name := range d.Apply {
-		if err := p.apply(name); err != nil {
-			return nil, wrong(err, "apply", i)
-		}
-	}
-	list := p.node.Lookup("spec", "steps", step, "objects")
-	for i := range d.Objects {
-		if err := p.store.AddNode(list.Item(i), p.text); err != nil {
-			return nil, wrong(err, "objects", i)
-		}
-	}
-	for i, ref := range d.Delete {
-		if err := p.store.Delete(store.Ref(ref)); err != nil {
-			return nil, wrong(err, "delete", i)
-		}
-	}
-	f, err := p.fleet()
-	if p.loaded.findings.HasErrors() {
-		err = errors.New("with the objects of this step the input has errors")
-	}
-	return f, err
 }
 
 // policies are the names that reasons may have.
@@ -352,7 +246,7 @@ func (p *production) request(w *walk.Walker, f *host.Fleet, o *scenario.Open) (w
 	r := resolver{fleet: f, walker: w, loaded: p.loaded, family: map[int]packet.Family{4: packet.IPv4, 6: packet.IPv6}[o.Family]}
 	src, dst, err := r.ends(from, &to)
 	if err != nil {
-		return walk.Request{}, endError(err)
+		return walk.Request{}, p.endErrors(&r, from, err)
 	}
 	if from.node == "" {
 		src = r.entry(src, dst)
@@ -361,11 +255,27 @@ func (p *production) request(w *walk.Walker, f *host.Fleet, o *scenario.Open) (w
 		HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code}, nil
 }
 
-// endError says which end is wrong, in place of the word before the message.
-func endError(err error) error {
+// endErrors says which ends are wrong, in place of the word before the message: of a
+// connection whose destination is, the other end may be as well. What is called as an
+// object that had to be left out is not wrong.
+func (p *production) endErrors(r *resolver, from end, err error) error {
 	field, text := "to", strings.TrimPrefix(err.Error(), "TO: ")
 	if rest, ok := strings.CutPrefix(text, "FROM: "); ok {
 		field, text = "from", rest
 	}
-	return &scenario.EndError{Field: field, Err: errors.New(text)}
+	out := []error{&scenario.EndError{Field: field, Err: errors.New(text)}}
+	if field == "to" {
+		if _, err := r.source(from, r.family); err != nil {
+			out = append(out, &scenario.EndError{Field: "from", Err: err})
+		}
+	}
+	for i, e := range out {
+		words := strings.FieldsFunc(e.Error(), func(r rune) bool { return strings.ContainsRune("\" ,;:", r) })
+		if slices.ContainsFunc(p.broken, func(b store.Ref) bool {
+			return b.Name != "" && (slices.Contains(words, b.Name) || slices.Contains(words, b.Namespace+"/"+b.Name))
+		}) {
+			out[i] = scenario.ErrReported
+		}
+	}
+	return errors.Join(out...)
 }

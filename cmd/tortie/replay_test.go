@@ -123,8 +123,8 @@ func TestReplay_WrongScripts(t *testing.T) {
 		"bad verdict":     {"  - open: {from: shop/web, to: 'shop/db:1'}\n    expect: {verdict: maybe}\n", `verdict "maybe"`},
 		"no such pod":     {"  - open: {from: shop/wbe, to: 'shop/db:1'}\n", `no pod "shop/wbe"`},
 		"no such object":  {"  - delete: [{kind: NetworkPolicy, name: x}]\n", "no NetworkPolicy x in the input"},
-		"no such file":    {"  - apply: [x.yaml]\n", ":7:13: error: stat"},
-		"no connections":  {"  - open: {from: shop/web, to: 'shop/db:1', count: 0}\n", ":7:45: error: count 0 is not from 1 to 64512"},
+		"no such file":    {"  - apply: [x.yaml]\n", "x.yaml: no such file or directory"},
+		"no connections":  {"  - open: {from: shop/web, to: 'shop/db:1', count: 0}\n", ":7:52: error: count 0 is not from 1 to 64512"},
 		"no such ports":   {"  - open: {from: shop/web, to: 'shop/db:1', sourcePort: 65530, count: 7}\n", "take ports up to 65536"},
 		"bad object":      {"  - objects: [{apiVersion: projectcalico.org/v3, kind: NetworkPolicy, metadata: {name: x, namespace: shop}, spec: {selector: 'a ='}}]\n", ":7:129: error: spec.selector"},
 	} {
@@ -134,6 +134,52 @@ func TestReplay_WrongScripts(t *testing.T) {
 				t.Errorf("exit %d, want %d and %q in\n%s%s", code, exitUsage, row.want, errs, out)
 			}
 		})
+	}
+}
+
+// Mistakes of all kinds are told at once, each at its place: what is written in a wrong
+// way, names of nodes, pods, policies and files, and objects.
+func TestReplay_AllMistakesAtOnce(t *testing.T) {
+	out, errs, code := play(t, `  - open: {from: shop/wbe, to: "shop/dbx:5432"}
+    expect: {verdict: maybe, by: {name: dbb}}
+  - snd: x
+  - objects:
+    - {apiVersion: apps/v1, kind: Foo, metadata: {name: x}}
+    - {apiVersion: projectcalico.org/v3, kind: NetworkPolicy, spec: {selector: all()}}
+    - {apiVersion: projectcalico.org/v3, kind: NetworkPolicy, metadata: {name: q, namespace: shop}, spec: {selectr: all()}}
+    - {kind: NetworkPolicy, metadata: {name: r}}
+  - open: {from: shop/web, to: "shop/db:5432"}
+    expect: {at: {node: node7}, by: {name: q}, entries: {node8: 1}}
+  - forget: node9
+  - delete: [{kind: NetworkPolicy, namespace: shop, name: nope}]
+  nodeRules: {node: established.rules, node1: missing.rules}
+  felixEnv: {CHAININSERTMODE: Append, FELIX_CHAININSERTMODE: After}
+`)
+	for _, want := range []string{
+		`:7:18: error: no pod "shop/wbe"`, `:7:32: error: no pod "shop/dbx"`, `:8:23: error: verdict "maybe"`, `:8:41: error: no policy, profile, tier or service is called "dbb"`,
+		`:9:5: error: unknown field "spec.steps[1].snd"`, `:11:7: error: objects of kind "Foo" of apps/v1 are not read here`,
+		":12:7: error: NetworkPolicy without metadata.name", `:13:108: error: unknown field "spec.selectr"`, ":14:7: error: object without apiVersion and kind",
+		`:16:25: error: no node "node7"`, `: error: no node "node8"`, `:17:13: error: no node "node9"`, ":18:14: error: no NetworkPolicy shop/nope",
+		"established.rules: no such file or directory", ":19:47: error: ", `: error: "CHAININSERTMODE" is none of Felix's variables`, `:20:62: error: chaininsertmode: "After" is not`,
+	} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("%q is not told", want)
+		}
+	}
+	if code != exitUsage || strings.Count(errs, ": error: ") != 18 {
+		t.Errorf("exit %d, %d errors\n%s%s", code, strings.Count(errs, ": error: "), errs, out)
+	}
+}
+
+// Rules of other programs belong to nodes that there are.
+func TestReplay_RulesOfNoNode(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.rules")
+	if err := os.WriteFile(file, []byte("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, errs, code := play(t, "  - open: {from: shop/wbe, to: 'shop/db:1'}\n  nodeRules: {nod1: "+file+"}\n")
+	if code != exitUsage || !strings.Contains(errs, `:8:15: error: no node "nod1" in the input`) || !strings.Contains(errs, `did you mean "node1"?`) || !strings.Contains(errs, "shop/wbe") {
+		t.Errorf("exit %d\n%s", code, errs)
 	}
 }
 

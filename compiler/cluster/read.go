@@ -152,7 +152,28 @@ func (r *reader) unknownKind(src Source) {
 	r.add("cluster/unknown-kind", diag.Warning, src.At("kind"), hint, "Calico has no kind %q; the object is left alone", src.Kind)
 }
 
-// ownKinds are the kinds of tortie.dev/v1, which others than this package read.
+// Reads reports whether objects of a kind count for anything; near is the kind that
+// was probably meant if not, or "".
+func Reads(apiVersion, kind string) (ok bool, near string) {
+	g := group(apiVersion)
+	if g == "tortie.dev" {
+		near = yamlpos.Nearest(kind, ownKinds[:2])
+		return slices.Contains(ownKinds[:2], kind), near
+	}
+	h, ok := kinds[kindKey{g, kind}]
+	if ok && h.version(apiVersion) {
+		return true, ""
+	}
+	var names []string
+	for k := range kinds {
+		names = append(names, k.kind)
+	}
+	slices.Sort(names)
+	return false, yamlpos.Nearest(kind, slices.Compact(names))
+}
+
+// ownKinds are the kinds of tortie.dev/v1, which others than this package read; only
+// the first two are part of a cluster.
 var ownKinds = []string{"HostNetwork", "Intent", "PolicyTest", "Scenario"}
 
 // ownKind reports a document of tortie's own group that nobody would read.

@@ -38,6 +38,11 @@ func (s Span) String() string {
 	return fmt.Sprintf("%s:%d:%d", s.File, s.Start.Line, s.Start.Col)
 }
 
+// Compare orders places of one file.
+func (p Pos) Compare(q Pos) int {
+	return cmp.Or(cmp.Compare(p.Line, q.Line), cmp.Compare(p.Col, q.Col))
+}
+
 // Compare orders spans by file and place.
 func (s Span) Compare(t Span) int {
 	return cmp.Or(cmp.Compare(s.File, t.File), cmp.Compare(s.Start.Line, t.Start.Line), cmp.Compare(s.Start.Col, t.Start.Col))

@@ -44,7 +44,7 @@ type reader struct {
 func Read(doc *Document, src Source, known diag.List) (*Scenario, diag.List) {
 	r := &reader{doc: doc, src: src, script: &Scenario{place: src.At, nearest: src.Nearest}}
 	r.head()
-	r.script.broken = r.diags.HasErrors()
+	r.script.broken = len(doc.Spec.Files) == 0
 	for i := range doc.Spec.Steps {
 		path := []any{"spec", "steps", i}
 		d, span, before := &doc.Spec.Steps[i], src.At(path...), len(r.diags)
@@ -76,12 +76,13 @@ func (r *reader) bad(message, hint string, path ...any) {
 	r.diags.Add(diag.Finding{Code: CodeBad, Severity: diag.Error, Message: message, Hint: hint, Span: r.src.At(path...)})
 }
 
-// oneOf reports a word that is none of some.
-func (r *reader) oneOf(what, word string, words []string, path ...any) {
+// oneOf returns a word that is one of some, and reports one that is not.
+func (r *reader) oneOf(what, word string, words []string, path ...any) string {
 	if word == "" || slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, word) }) {
-		return
+		return word
 	}
 	r.bad(fmt.Sprintf("%s %q is none of %s", what, word, strings.Join(words, ", ")), r.meant(word, words), path...)
+	return ""
 }
 
 // meant is a hint at the word that was probably meant.
@@ -119,8 +120,8 @@ func (r *reader) head() {
 	if len(d.Steps) == 0 {
 		r.bad("no steps", "name at least one step in spec.steps, as - open: {from: shop/web, to: shop/db:5432}", "spec")
 	}
-	r.oneOf("dataplane", d.Dataplane, []string{"iptables", "nftables"}, "spec", "dataplane")
-	r.oneOf("kubeProxy", d.KubeProxy, []string{"iptables", "nftables", "ipvs", "none"}, "spec", "kubeProxy")
+	r.script.Dataplane = r.oneOf("dataplane", d.Dataplane, []string{"iptables", "nftables"}, "spec", "dataplane")
+	r.script.KubeProxy = r.oneOf("kubeProxy", d.KubeProxy, []string{"iptables", "nftables", "ipvs", "none"}, "spec", "kubeProxy")
 }
 
 // step reads what a step does.

@@ -21,11 +21,12 @@ type World struct {
 	// Fleet is the fleet that the scenario begins with.
 	Fleet *host.Fleet
 	// Change makes the fleet after a step that changes objects, by the step's index
-	// in the document; it is called once for each, in order. A PartError says which
-	// part of the step is wrong.
+	// in the document; it is called once for each, in order. PartErrors say which
+	// parts of the step are wrong; with a fleet all the same, made without them, the
+	// steps behind are played to find what is wrong with those.
 	Change func(step int) (*host.Fleet, error)
-	// Request turns the ends of an Open into a request without source port. An
-	// EndError says which of them is wrong.
+	// Request turns the ends of an Open into a request without source port. EndErrors
+	// say which of them are wrong.
 	Request func(w *walk.Walker, f *host.Fleet, o *Open) (walk.Request, error)
 	// Policies are the names that a reason may have now: of policies, profiles,
 	// tiers and services. Nil leaves names in expectations unchecked.
@@ -104,10 +105,11 @@ func Run(s *Scenario, world World) (*Result, diag.List) {
 			p, got, err = r.step(p, i)
 		}
 		r.picks = append(r.picks, got.picks)
+		p.checkNames(&s.Steps[i])
 		if err != nil {
-			r.failed[i] = true
+			r.failed[i] = r.fleets[i] == nil
 			r.fail(&s.Steps[i], err)
-			if s.Steps[i].Action == ActionChange {
+			if s.Steps[i].Action == ActionChange && r.failed[i] {
 				break // what follows would miss its objects
 			}
 			continue
@@ -123,12 +125,18 @@ func Run(s *Scenario, world World) (*Result, diag.List) {
 	return out, r.diags
 }
 
-// fail reports a step that cannot be played; errSkip was reported before.
+// fail reports a step that cannot be played, by each of its errors.
 func (r *run) fail(s *Step, err error) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range many.Unwrap() {
+			r.fail(s, one)
+		}
+		return
+	}
 	var end *EndError
 	var part *PartError
 	switch {
-	case errors.Is(err, errSkip):
+	case errors.Is(err, errSkip), errors.Is(err, ErrReported):
 	case errors.As(err, &end):
 		r.bad(s, err.Error(), "open", end.Field)
 	case errors.As(err, &part):
@@ -187,6 +195,9 @@ func (p *Player) limit() {
 	}
 }
 
+// ErrReported is what is wrong with a step when a finding elsewhere says it already.
+var ErrReported = errors.New("reported elsewhere")
+
 // errSkip is a step that needs one which failed.
 var errSkip = errors.New("an earlier step failed")
 
@@ -217,14 +228,15 @@ func (p *Player) play(i int) (StepResult, error) {
 	return r, nil
 }
 
-func (p *Player) change(i int) error {
+func (p *Player) change(i int) (failed error) {
 	f := p.run.fleets[i]
 	if f == nil {
 		var err error
-		if f, err = p.run.world.Change(p.run.script.Steps[i].Index); err != nil {
+		if f, err = p.run.world.Change(p.run.script.Steps[i].Index); f == nil {
 			return err
 		}
 		p.run.fleets[i] = f
+		defer func() { failed = err }()
 	}
 	p.Fleet = f
 	p.limit()
@@ -234,7 +246,7 @@ func (p *Player) change(i int) error {
 
 func (p *Player) forget(node host.Name) error {
 	if node != "" && p.Fleet.FindHost(node) == nil {
-		return errors.New(p.noNode(node))
+		return &PartError{[]any{"forget"}, errors.New(p.noNode(node))}
 	}
 	for i := range p.Fleet.Hosts {
 		if name := p.Fleet.Hosts[i].Name; node == "" || node == name {

@@ -288,8 +288,8 @@ func TestRun_UnknownNames(t *testing.T) {
 spec.steps.1.open.backend: no rule leads to backend "10.65.0.2"; there is 10.65.0.3:8080, 10.65.0.4:8080
 spec.steps.2.expect.at.node: no node "node2"; did you mean "node1"?
 spec.steps.2.expect.entries.node3: no node "node3"; did you mean "node1"?
-spec.steps.2.expect.packets.0.by: no policy, profile, tier or service is called "debny"; did you mean "deny"?
-spec.steps.3: no node "n"; did you mean "node1"?`
+spec.steps.2.expect.packets.0.by.name: no policy, profile, tier or service is called "debny"; did you mean "deny"?
+spec.steps.3.forget: no node "n"; did you mean "node1"?`
 	if text := strings.Join(got, "\n"); text != want {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}

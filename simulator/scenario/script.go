@@ -14,15 +14,18 @@ type Scenario struct {
 	// ConntrackMax is the size of every node's connection table; 0 is the
 	// kernel's default.
 	ConntrackMax int
-	Steps        []Step
+	// Dataplane and KubeProxy are what the script asks for; empty if it does not, or
+	// for something that does not exist.
+	Dataplane, KubeProxy string
+	Steps                []Step
 
 	broken  bool
 	place   func(path ...any) diag.Span
 	nearest func(word string, all []string) string
 }
 
-// IsBroken reports whether what the scenario says before its steps is wrong, so
-// that none of them can be played.
+// IsBroken reports whether the scenario names no objects, so that none of its steps
+// can be played.
 func (s *Scenario) IsBroken() bool { return s.broken }
 
 // Action is what a step does.
