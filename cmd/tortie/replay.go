@@ -206,6 +206,9 @@ func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
 	if faulty || findings.HasErrors() || !p.flags.kernel {
 		return result, findings, nil
 	}
+	if why := seen.Impossible(); why != "" {
+		return nil, nil, usageError("--kernel: %s", why)
+	}
 	if result.Kernel, err = perform.Perform(&seen, fleet, p.script.ConntrackMax, ruleText); err != nil {
 		return nil, nil, &exitError{exitInternal, "in the kernel: " + err.Error()}
 	}

@@ -63,3 +63,17 @@ func limitsTable(t *testing.T, file string) bool {
 	}
 	return strings.Contains(string(data), "conntrackMax:")
 }
+
+// What the kernel's part cannot do is refused before anything is built, also without
+// root.
+func TestReplay_NotInTheKernel(t *testing.T) {
+	for _, row := range []struct{ args, want string }{
+		{"cmd/tortie/testdata/scenario/service-addresses/scenario-refused.yaml --kube-proxy ipvs", "virtual servers of IPVS"},
+		{"examples/policy-table/scenario-portless.yaml", "only those of TCP, UDP and ICMP"},
+	} {
+		_, errs, code := tortie(t, append([]string{"replay", "--kernel"}, strings.Fields(row.args)...)...)
+		if code != exitUsage || !strings.Contains(errs, row.want) {
+			t.Errorf("%s: exit %d, want %q in\n%s", row.args, code, row.want, errs)
+		}
+	}
+}

@@ -67,6 +67,24 @@ func (r *Rehearsal) Watch(p *scenario.Player, s *scenario.Step, got *scenario.St
 	r.steps = append(r.steps, one)
 }
 
+// Impossible says what of the rehearsal no lab can do, by step; "" is nothing.
+func (r *Rehearsal) Impossible() string {
+	for i := range r.steps {
+		s := &r.steps[i]
+		for j := range s.fleet.Hosts {
+			if h := &s.fleet.Hosts[j]; len(h.IPVS) > 0 {
+				return fmt.Sprintf("node %s has virtual servers of IPVS, which the kernel's part has not; --kube-proxy iptables or nftables", h.Name)
+			}
+		}
+		for _, t := range s.tries {
+			if t.Proto != packet.ProtoTCP && t.Proto != packet.ProtoUDP && !t.Proto.IsICMP() {
+				return fmt.Sprintf("%s: connections of %s are not opened there, only those of TCP, UDP and ICMP", s.where, t.Proto)
+			}
+		}
+	}
+	return ""
+}
+
 func arrivalOf(s *walk.Session) arrival {
 	at, p, ok := s.Arrived()
 	if !ok {
