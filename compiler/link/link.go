@@ -83,8 +83,8 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	findings = append(findings, append(configFindings, checkServices(s)...)...)
 	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt, proxyConfig: config}
 	l.assumeInstall()
-	if made {
-		l.notes = append(l.notes, "no EndpointSlices in the input: services lead to the pods that their selectors select")
+	if made != "" {
+		l.notes = append(l.notes, made)
 	}
 	return l, findings
 }

@@ -15,25 +15,74 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// makeSlices makes EndpointSlices of services' selectors and pods where the
-// input has no endpoints at all, as the endpoint slice controller would, and
-// reports whether it did.
-func makeSlices(s *cluster.Snapshot) bool {
-	if len(s.EndpointSlices)+len(s.Endpoints) > 0 {
-		return false
-	}
-	made := false
+// makeSlices makes EndpointSlices of services' selectors and pods where the input has
+// no endpoints of a service, as the endpoint slice controller would, and returns a note
+// about it, or "". Endpoints that a server has stored are all that the cluster has: a
+// service of the same cluster without any leads nowhere.
+func makeSlices(s *cluster.Snapshot) string {
+	given, complete := givenSlices(s)
+	var made, nowhere []string
 	pods := podsByLabel(s)
 	for _, svc := range s.Services {
-		if len(svc.Object.Spec.Selector) == 0 {
+		name := svc.Object.Namespace + "/" + svc.Object.Name
+		if len(svc.Object.Spec.Selector) == 0 || given[name] {
 			continue
 		}
-		for _, slice := range slicesOf(pods, svc.Object) {
-			s.EndpointSlices = append(s.EndpointSlices, cluster.Object[discoveryv1.EndpointSlice]{Source: svc.Source, Object: slice})
-			made = true
+		own := slicesOf(pods, svc.Object)
+		switch {
+		case len(own) == 0:
+		case complete && svc.Source.Stored:
+			nowhere = append(nowhere, name)
+		default:
+			made = append(made, name)
+			for _, slice := range own {
+				s.EndpointSlices = append(s.EndpointSlices, cluster.Object[discoveryv1.EndpointSlice]{Source: svc.Source, Object: slice})
+			}
 		}
 	}
-	return made
+	switch {
+	case len(nowhere) > 0 && len(made) > 0:
+		return noteMade(made, given) + "; " + noteNowhere(nowhere)
+	case len(nowhere) > 0:
+		return noteNowhere(nowhere)
+	case len(made) > 0:
+		return noteMade(made, given)
+	}
+	return ""
+}
+
+// givenSlices are the services that have endpoints in the input, by namespace and name,
+// and whether a server has stored any.
+func givenSlices(s *cluster.Snapshot) (services map[string]bool, stored bool) {
+	services = map[string]bool{}
+	for _, o := range s.EndpointSlices {
+		services[o.Object.Namespace+"/"+o.Object.Labels[discoveryv1.LabelServiceName]] = true
+		stored = stored || o.Source.Stored
+	}
+	for _, o := range s.Endpoints {
+		services[o.Object.Namespace+"/"+o.Object.Name] = true
+		stored = stored || o.Source.Stored
+	}
+	return services, stored
+}
+
+func noteMade(names []string, given map[string]bool) string {
+	if len(given) == 0 {
+		return "no EndpointSlices in the input: services lead to the pods that their selectors select"
+	}
+	return "EndpointSlices in the input, but none of Service " + someOf(names) + ", taken to lead to the pods that the selector selects"
+}
+
+func noteNowhere(names []string) string {
+	return "no EndpointSlice of Service " + someOf(names) + " among those stored in the cluster, so it leads nowhere although its selector selects pods"
+}
+
+// someOf lists names, the first five of many.
+func someOf(names []string) string {
+	if n := len(names); n > 5 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:5], ", "), n-5)
+	}
+	return strings.Join(names, ", ")
 }
 
 // podLabel is a label of pods in a namespace.

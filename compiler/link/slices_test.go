@@ -57,8 +57,8 @@ func TestMakeSlices(t *testing.T) {
 	if findings.HasErrors() {
 		t.Fatal(findings)
 	}
-	if !makeSlices(s) || len(s.EndpointSlices) != 1 {
-		t.Fatalf("%d slices", len(s.EndpointSlices))
+	if note := makeSlices(s); note == "" || len(s.EndpointSlices) != 1 {
+		t.Fatalf("%d slices, %q", len(s.EndpointSlices), note)
 	}
 	var got []string
 	for _, e := range s.EndpointSlices[0].Object.Endpoints {
@@ -102,7 +102,7 @@ spec: {nodeName: n1, containers: [{name: c, image: i}]}
 status: {phase: Running, podIP: 10.0.0.4}
 `
 	s, findings := cluster.Read([]cluster.File{{Name: "f", Data: []byte(text)}}, cluster.Options{})
-	if findings.HasErrors() || !makeSlices(s) {
+	if findings.HasErrors() || makeSlices(s) == "" {
 		t.Fatal(findings)
 	}
 	var got []string
@@ -114,5 +114,34 @@ status: {phase: Running, podIP: 10.0.0.4}
 	want := []string{"IPv4 10.0.0.1 8080 true", "IPv4 10.0.0.3 8080 false", "IPv4 10.0.0.2 9090 true", "IPv6 fd00::1 8080 true"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// A slice counts for its own service: others lead to their pods as before, unless a
+// server that stored slices has none of theirs.
+func TestMakeSlices_OfOneService(t *testing.T) {
+	const slice = `
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: none-x, namespace: a, labels: {kubernetes.io/service-name: none}}
+addressType: IPv4
+endpoints: [{addresses: [10.0.0.9]}]
+`
+	for _, c := range []struct {
+		stored bool
+		slices int
+		note   string
+	}{
+		{false, 2, "EndpointSlices in the input, but none of Service a/s, taken to lead to the pods that the selector selects"},
+		{true, 1, "no EndpointSlice of Service a/s among those stored in the cluster, so it leads nowhere although its selector selects pods"},
+	} {
+		s, findings := cluster.Read([]cluster.File{{Name: "f", Data: []byte(selectedPods + slice)}}, cluster.Options{Stored: c.stored})
+		if findings.HasErrors() {
+			t.Fatal(findings)
+		}
+		if note := makeSlices(s); note != c.note || len(s.EndpointSlices) != c.slices {
+			t.Errorf("%d slices, %q", len(s.EndpointSlices), note)
+		}
 	}
 }
