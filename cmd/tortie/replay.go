@@ -209,7 +209,10 @@ func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
 	if why := seen.Impossible(); why != "" {
 		return nil, nil, usageError("--kernel: %s", why)
 	}
-	if result.Kernel, err = perform.Perform(&seen, fleet, p.script.ConntrackMax, ruleText); err != nil {
+	said := newProgress(p.cmd.ErrOrStderr(), "kernel: ")
+	defer said.done()
+	opt := perform.Options{Room: p.script.ConntrackMax, Write: ruleText, Progress: said.say}
+	if result.Kernel, err = perform.Perform(&seen, fleet, opt); err != nil {
 		return nil, nil, &exitError{exitInternal, "in the kernel: " + err.Error()}
 	}
 	return result, findings, nil

@@ -36,10 +36,16 @@ func Connections(ns *netns.NS, f packet.Family) ([]Conn, error) {
 	return list(ns, "-f", f.String())
 }
 
-// OwnConnections reads the IPv4 connections without those that Fill added. One
-// with Fill's bit in its mark is taken for one of those.
+// OwnConnections reads the connections without those that Fill added. One with Fill's
+// bit in its mark is taken for one of those.
 func OwnConnections(ns *netns.NS) ([]Conn, error) {
-	return list(ns, "-f", "ipv4", "--mark", fmt.Sprintf("0/%#x", fillerMark))
+	own := fmt.Sprintf("0/%#x", fillerMark)
+	out, err := list(ns, "-f", "ipv4", "--mark", own)
+	if err != nil {
+		return nil, err
+	}
+	more, err := list(ns, "-f", "ipv6", "--mark", own)
+	return append(out, more...), err
 }
 
 // fillerMark is the bit by which connections that Fill adds are known.
@@ -79,7 +85,7 @@ func Age(ns *netns.NS, seconds int) error {
 	}
 	var todo []ctMessage
 	for _, c := range own {
-		m := ctMessage{kind: ctDelete, body: c.Orig.attribute(ctaTupleOrig, c.Proto)}
+		m := ctMessage{kind: ctDelete, v6: c.Orig.Src.Is6(), body: c.Orig.attribute(ctaTupleOrig, c.Proto)}
 		if c.Timeout > seconds {
 			m.kind, m.body = ctNew, append(m.body, be32(ctaTimeout, uint32(c.Timeout-seconds))...)
 		}

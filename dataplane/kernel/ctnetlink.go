@@ -23,10 +23,18 @@ const (
 	ctaMark       = 8
 )
 
-// ctMessage is one request about a connection.
+// ctMessage is one request about a connection of a family.
 type ctMessage struct {
 	kind, flags uint16
+	v6          bool
 	body        []byte
+}
+
+func (m *ctMessage) family() byte {
+	if m.v6 {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
 }
 
 // be32 is an attribute of four bytes.
@@ -55,17 +63,22 @@ func nested(kind uint16, parts ...[]byte) []byte {
 	return attribute(kind|unix.NLA_F_NESTED, all)
 }
 
-// attribute is the tuple as CTA_TUPLE_ORIG or CTA_TUPLE_REPLY; IPv4 only.
+// attribute is the tuple as CTA_TUPLE_ORIG or CTA_TUPLE_REPLY.
 func (t *Tuple) attribute(kind uint16, p packet.Proto) []byte {
 	l4 := [][]byte{attribute(1, []byte{byte(p)})}
 	switch {
 	case p == packet.ProtoICMP:
 		l4 = append(l4, be16(4, t.SrcPort), attribute(5, []byte{t.Type}), attribute(6, []byte{t.Code}))
+	case p == packet.ProtoICMPv6:
+		l4 = append(l4, be16(7, t.SrcPort), attribute(8, []byte{t.Type}), attribute(9, []byte{t.Code}))
 	case p.HasPorts():
 		l4 = append(l4, be16(2, t.SrcPort), be16(3, t.DstPort))
 	}
-	src, dst := t.Src.As4(), t.Dst.As4()
-	return nested(kind, nested(1, attribute(1, src[:]), attribute(2, dst[:])), nested(2, l4...))
+	src, dst := uint16(1), uint16(2)
+	if t.Src.Is6() {
+		src, dst = 3, 4
+	}
+	return nested(kind, nested(1, attribute(src, t.Src.AsSlice()), attribute(dst, t.Dst.AsSlice())), nested(2, l4...))
 }
 
 // ctBatch is how many messages are sent at once.
@@ -103,7 +116,7 @@ func sendCTBatch(fd int, list []ctMessage) error {
 		all = binary.NativeEndian.AppendUint16(all, m.kind)
 		all = binary.NativeEndian.AppendUint16(all, flags)
 		all = binary.NativeEndian.AppendUint32(all, uint32(i+1))
-		all = append(all, 0, 0, 0, 0, unix.AF_INET, 0, 0, 0)
+		all = append(all, 0, 0, 0, 0, m.family(), 0, 0, 0)
 		all = append(all, m.body...)
 	}
 	if err := unix.Sendto(fd, all, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {

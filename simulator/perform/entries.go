@@ -119,7 +119,7 @@ func (p *performance) compareEntries(s *rehearsed) ([]string, error) {
 	p.tables = 0
 	for i := range s.fleet.Hosts {
 		name := s.fleet.Hosts[i].Name
-		want, have := s.entries[name], got[name]
+		want, have := without(s.entries[name], p.strangers[name]), without(got[name], p.strangers[name])
 		p.tables += len(want)
 		if len(s.tries) > 1 && len(want) == len(have) {
 			continue
@@ -163,7 +163,10 @@ func (p *performance) entries(s *rehearsed) (map[host.Name][]entry, error) {
 		}
 	}
 	for range s.fleet.Hosts { // the next node sees the port that this one drew
-		renameDrawn(s.entries, got)
+		p.renameDrawn(s.entries, got)
+	}
+	for from, to := range p.drawn { // and remembers it after this one has forgotten it
+		rename(got, from, to)
 	}
 	for _, list := range got {
 		sortEntries(list)
@@ -173,7 +176,7 @@ func (p *performance) entries(s *rehearsed) (map[host.Name][]entry, error) {
 
 // renameDrawn finds the kernel's entries of connections with a drawn port by
 // their original tuples, and renames the port everywhere.
-func renameDrawn(all, got map[host.Name][]entry) {
+func (p *performance) renameDrawn(all, got map[host.Name][]entry) {
 	for name, list := range all {
 		for _, want := range list {
 			if !want.drawn {
@@ -181,6 +184,7 @@ func renameDrawn(all, got map[host.Name][]entry) {
 			}
 			for _, have := range got[name] {
 				if have.tuples[0] == want.tuples[0] && have.tuples[1] != want.tuples[1] {
+					p.drawn[have.tuples[1].to] = want.tuples[1].to
 					rename(got, have.tuples[1].to, want.tuples[1].to)
 				}
 			}
@@ -203,6 +207,13 @@ func rename(got map[host.Name][]entry, from, to string) {
 			}
 		}
 	}
+}
+
+// without are the entries of other connections than those in strangers.
+func without(list, strangers []entry) []entry {
+	return slices.DeleteFunc(slices.Clone(list), func(e entry) bool {
+		return slices.ContainsFunc(strangers, func(o entry) bool { return o.tuples == e.tuples })
+	})
 }
 
 // missing are the entries of a that are not in b.

@@ -36,9 +36,11 @@ type rehearsed struct {
 	tries         []lab.Try
 	arrivals      []arrival
 	verdict       trace.Verdict
-	allowed       int
-	hits          map[rule]int
-	entries       map[host.Name][]entry
+	// unjudged is why the step cannot be compared; "" is that it can.
+	unjudged string
+	allowed  int
+	hits     map[rule]int
+	entries  map[host.Name][]entry
 	// early are how many connections of each node a kernel short of room may drop.
 	early map[host.Name]int
 }
@@ -57,6 +59,7 @@ func (r *Rehearsal) Watch(p *scenario.Player, s *scenario.Step, got *scenario.St
 	one := rehearsed{Step: s, where: fmt.Sprintf("step %d (%s)", s.Index+1, s.Text), fleet: p.Fleet, verdict: got.Verdict, allowed: got.Allowed}
 	one.entries, one.early = entriesOf(p)
 	one.hits = walkedHits(p.Paths)
+	one.unjudged = r.unjudged(s, got, p.Paths)
 	if p.Chance != nil {
 		one.pinned = pin(p.Fleet, p.Walker, p.Chance)
 	}
@@ -65,6 +68,27 @@ func (r *Rehearsal) Watch(p *scenario.Player, s *scenario.Step, got *scenario.St
 		one.arrivals = append(one.arrivals, arrivalOf(session))
 	}
 	r.steps = append(r.steps, one)
+}
+
+// unjudged says why a step cannot be compared, "" if it can: what the simulator does
+// not know, and what comes after it on the same connection.
+func (r *Rehearsal) unjudged(s *scenario.Step, got *scenario.StepResult, paths []trace.Packet) string {
+	for i := range r.steps {
+		if before := &r.steps[i]; before.unjudged != "" && before.Open != nil && s.Connection != "" && before.Open.As == s.Connection {
+			return fmt.Sprintf("the connection of step %d was not", before.Index+1)
+		}
+	}
+	text := ""
+	if got.Reason != nil {
+		text = got.Reason.Text
+	}
+	switch {
+	case text == walk.NoDiscovery:
+		return "everyone knows the neighbours there: " + text
+	case slices.ContainsFunc(paths, func(p trace.Packet) bool { return p.Verdict == trace.Unknown }):
+		return "the simulator does not know: " + text
+	}
+	return ""
 }
 
 // Impossible says what of the rehearsal no lab can do, by step; "" is nothing.

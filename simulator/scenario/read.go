@@ -299,7 +299,7 @@ func (r *reader) arrives(d *ArrivesDoc, s *Step, e *Expect, path []any) {
 	}
 	for field, text := range map[string]string{"from": d.From, "to": d.To} {
 		if _, _, err := splitEnd(text); text != "" && err != nil {
-			r.bad(err.Error(), `write "192.0.2.1" or "192.0.2.1:8080", and "[2001:db8::1]:8080"`, join(path, field)...)
+			r.bad(err.Error(), `write "192.0.2.1" or "192.0.2.1:8080", "2001:db8::1" or "[2001:db8::1]:8080"`, join(path, field)...)
 		}
 	}
 	if d.From == "" && d.To == "" {

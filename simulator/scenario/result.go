@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"tortie/simulator/trace"
@@ -27,13 +28,15 @@ type Result struct {
 
 // Comparison is how the kernel compares with the simulator over all steps: how
 // many answers, first packets as the far end saw them, rules hit and entries of
-// connection tables were compared, and what differed.
+// connection tables were compared, and what differed. NotCompared are the steps that
+// were not, and why.
 type Comparison struct {
 	Answers     int      `json:"answers"`
 	Arrivals    int      `json:"arrivals"`
 	Rules       int      `json:"rules"`
 	Entries     int      `json:"entries"`
 	Differences []string `json:"differences"`
+	NotCompared []string `json:"notCompared,omitempty"`
 }
 
 // StepResult is what became of a step. Verdict is empty where no packet was
@@ -106,14 +109,25 @@ func (r *Result) WriteText(w io.Writer, color bool) error {
 	if _, err := fmt.Fprintf(w, "%s: %d expectations met, %d not\n", r.Scenario, r.Passed, r.Failed); err != nil || r.Kernel == nil {
 		return err
 	}
-	for _, d := range r.Kernel.Differences {
-		if _, err := fmt.Fprintf(w, "kernel: %s\n", d); err != nil {
+	return r.Kernel.writeText(w)
+}
+
+func (k *Comparison) writeText(w io.Writer) error {
+	lines := slices.Clone(k.Differences)
+	for _, n := range k.NotCompared {
+		lines = append(lines, "not compared: "+n)
+	}
+	last := fmt.Sprintf("compared %d answers, %d arrivals at the far end, %d rules hit, %d entries of connection tables: %d differences",
+		k.Answers, k.Arrivals, k.Rules, k.Entries, len(k.Differences))
+	if n := len(k.NotCompared); n > 0 {
+		last += fmt.Sprintf(", %d steps not compared", n)
+	}
+	for _, line := range append(lines, last) {
+		if _, err := fmt.Fprintf(w, "kernel: %s\n", line); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "kernel: compared %d answers, %d arrivals at the far end, %d rules hit, %d entries of connection tables: %d differences\n",
-		r.Kernel.Answers, r.Kernel.Arrivals, r.Kernel.Rules, r.Kernel.Entries, len(r.Kernel.Differences))
-	return err
+	return nil
 }
 
 func (s *StepResult) writeText(w io.Writer, color bool) error {

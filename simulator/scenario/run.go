@@ -64,7 +64,7 @@ type Player struct {
 	Opened []*walk.Session
 	// Paths are the ways of the last step's packets.
 	Paths []trace.Packet
-	// Chance is how the last step chose at random; nil without an open.
+	// Chance is how the last step chose at random; nil if it did not.
 	Chance *chance.Script
 
 	run      *run
@@ -286,6 +286,7 @@ func (p *Player) speak(s *Step, r *StepResult) error {
 		}
 		return c.Reset()
 	}, r)
+	p.Chance = p.random
 	return nil
 }
 

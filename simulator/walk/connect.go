@@ -54,6 +54,7 @@ type dialog struct {
 	peer  packet.Packet // as the far end received it
 	at    End           // where the far end is
 	nodes []host.Name   // hosts on the way
+	over  bool          // the far end has reset the connection
 }
 
 // Connect tries a connection: the first packet, its reply, and what follows

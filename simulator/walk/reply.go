@@ -15,15 +15,19 @@ func (d *dialog) request(p packet.Packet) bool {
 	if j.Verdict == trace.Allow && p.Dst.Is6() && len(d.out.Packets) == 1 && !d.w.opts.KnownNeighbours {
 		d.neighbours(&j)
 	}
-	if j.Verdict == trace.Allow && d.at.Host != "" && (j.At.Host != d.at.Host || j.At.Link != d.at.Link) {
-		j.Verdict, j.Why = trace.Deny, "a later packet of the connection arrived elsewhere"
-	}
+	unknown := d.elsewhere(&j)
 	d.judge(&j, tp)
+	if unknown {
+		d.resetFrom(j.At, j.Packet)
+	}
 	if j.Verdict == trace.Allow {
 		d.at, d.peer = j.At, j.Packet
 	}
 	return d.alive()
 }
+
+// NoDiscovery is why IPv6 does not pass where rules drop neighbour discovery.
+const NoDiscovery = "IPv6 neighbour discovery is dropped, and so all IPv6 on that link"
 
 // neighbours refuses a way on which neighbour discovery does not work.
 func (d *dialog) neighbours(j *Journey) {
@@ -32,7 +36,7 @@ func (d *dialog) neighbours(j *Journey) {
 		return
 	}
 	j.Legs = append(j.Legs, *o)
-	j.Verdict, j.Why = trace.Deny, "IPv6 neighbour discovery is dropped, and so all IPv6 on that link"
+	j.Verdict, j.Why = trace.Deny, NoDiscovery
 	d.out.Notes = append(d.out.Notes, j.Why+"; packets pass only while the neighbours still know each other")
 }
 

@@ -47,7 +47,7 @@ func (w *Walker) Open(r Request) (*Session, trace.Connection) {
 }
 
 // IsOpen reports whether both ends know of the connection.
-func (s *Session) IsOpen() bool { return s.open }
+func (s *Session) IsOpen() bool { return s.open && !s.d.over }
 
 // Arrived is where the first packet arrived, and as which packet; false when it
 // did not.
@@ -129,7 +129,7 @@ func (s *Session) Reset() trace.Connection {
 
 // message sends packets of a connection that stands.
 func (s *Session) message(send func(d *dialog)) trace.Connection {
-	if !s.open {
+	if !s.IsOpen() {
 		return trace.Connection{Verdict: trace.Deny, Reason: trace.Reason{
 			Node: string(s.req.From.Host), Text: "the connection is not open"}}
 	}
