@@ -241,6 +241,7 @@ func (in *inputFlags) loadFleet(cmd *cobra.Command, l *loaded, only func(*link.L
 		}
 		dumped[state.Name] = true
 		l.findings = append(l.findings, findings...)
+		link.NameServices(state, fleet, l.snapshot)
 		replaceHost(fleet, state)
 	}
 	return fleet, l.report(cmd)

@@ -15,6 +15,7 @@ const (
 	nftNodePortsCheck nf.ChainName = "nodeport-endpoints-check"
 	nftEndpointsCheck nf.ChainName = "service-endpoints-check"
 	nftFirewallCheck  nf.ChainName = "firewall-check"
+	nftTableName      nf.TableName = "kube-proxy"
 	nftClusterIPCheck nf.ChainName = "cluster-ips-check"
 	nftReject         nf.ChainName = "reject-chain"
 	setHairpin        nf.SetName   = "hairpin-connections"
@@ -39,7 +40,7 @@ type nft struct {
 // nftTable makes the table of a family.
 func nftTable(in *input) nf.Table {
 	b := &nft{input: in, chains: map[nf.ChainName]int{}, sets: map[nf.SetName]int{}, filled: map[string]bool{}}
-	b.table = nf.Table{Family: in.tableFamily(), Name: "kube-proxy", Backend: nf.NFTables, Comment: "rules for kube-proxy"}
+	b.table = nf.Table{Family: in.tableFamily(), Name: nftTableName, Backend: nf.NFTables, Comment: "rules for kube-proxy"}
 	b.declareSets()
 	b.baseChains()
 	b.checks()

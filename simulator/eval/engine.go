@@ -75,6 +75,7 @@ type scratch struct {
 	taken    string
 	passedBy bool
 	origin   int // of the last element found, by this rule or on the way to its chain
+	found    *nf.Element
 	key      [maxParts]value
 	stack    [32]frame
 }

@@ -142,7 +142,8 @@ func (s *nftSet) find(w *scratch, keys []loader) (i int, t Truth, present bool) 
 		return -1, No, true
 	}
 	i = int(s.x.entries[i].data)
-	w.origin = cmp.Or(s.elements[i].Origin, w.origin)
+	w.found = &s.elements[i]
+	w.origin = cmp.Or(w.found.Origin, w.origin)
 	return i, Yes, true
 }
 

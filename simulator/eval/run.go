@@ -34,7 +34,7 @@ func (w *scratch) walk(base int32) {
 		out := ret
 		if int(at.rule) < len(ch.rules) {
 			at.rule++
-			w.ref, w.origin = RuleRef{at.chain + 1, at.rule}, at.origin
+			w.ref, w.origin, w.found = RuleRef{at.chain + 1, at.rule}, at.origin, nil
 			out = w.rule(&ch.rules[at.rule-1])
 		}
 		switch out {
@@ -160,6 +160,9 @@ func (w *scratch) ruleStep(ref RuleRef, out outcome, at int, before uint32) trac
 		Matched: trace.MatchedYes, Effect: w.effect(out, r), Mark: trace.Hex(w.p.Mark), Line: r.Line, Origin: cmp.Or(r.Origin, w.origin),
 		Comments: r.Comments, CtState: w.c.Ct.Info.String(), InIface: w.c.In.Name, OutIface: w.c.Out.Name,
 		Taken: w.taken}
+	if w.found != nil {
+		s.Element = w.found.Comment
+	}
 	if before != w.p.Mark {
 		s.MarkBefore = trace.Hex(before)
 	}

@@ -139,6 +139,8 @@ type Step struct {
 	Source *Source `json:"source,omitempty"`
 	// Comments are the rule's comments.
 	Comments []string `json:"comments,omitempty"`
+	// Element is the comment of the element of a set or map that the rule found.
+	Element string `json:"element,omitempty"`
 	// Origin is nf.Rule.Origin, for filling Policy and Source in.
 	Origin int `json:"-"`
 	// Packet is the packet as a rule with an Origin met it, or one that ended its

@@ -91,6 +91,9 @@ func (s *Step) line() string {
 	case s.Matched == MatchedUnknown:
 		b = append(b, "(unknown)")
 	}
+	if s.Element != "" {
+		b = append(b, fmt.Sprintf("(element %q)", s.Element))
+	}
 	if s.MarkBefore != "" {
 		b = append(b, fmt.Sprintf("(mark %s to %s)", s.MarkBefore, s.Mark))
 	}
