@@ -204,7 +204,7 @@ func (u *unit) matters(a *intent.Atom, dir int) bool {
 	}
 	for i := range u.program.Statements {
 		s := &u.program.Statements[i]
-		if !s.Rule.Deny || s.Rule.Section != intent.Normal || !u.reaches(s.Doc) {
+		if !s.Rule.Deny || s.Rule.Section != intent.Normal || !u.reaches(s.Doc) || len(enforcedAgainst(s, dir)) == 0 {
 			continue
 		}
 		if slices.ContainsFunc(subjects(s, dir), func(x *intent.Atom) bool {
