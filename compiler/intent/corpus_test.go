@@ -48,7 +48,7 @@ func found(l diag.List) string {
 }
 
 // corpus yields the cases of the files in testdata/bad: the name behind "== ", the
-// lines of spec, and behind "--" what is found.
+// lines of spec, and behind "--" what is found. A ␀ there stands for a NUL byte.
 func corpus(t testing.TB, each func(name, text, want string)) int {
 	files, err := filepath.Glob("testdata/bad/*.txt")
 	if err != nil || len(files) == 0 {
@@ -67,7 +67,7 @@ func corpus(t testing.TB, each func(name, text, want string)) int {
 				t.Fatalf("%s: case %q has no line --", file, name)
 			}
 			n++
-			each(name, text+"\n", strings.TrimSpace(want))
+			each(name, strings.ReplaceAll(text, "␀", "\x00")+"\n", strings.TrimSpace(want))
 		}
 	}
 	return n

@@ -2,6 +2,7 @@ package yamlpos
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -193,7 +194,7 @@ func (p *parser) node(y *yaml.Node, depth int) *Node {
 func (p *parser) alias(y *yaml.Node, depth int) *Node {
 	if y.Alias == nil || p.anchors[y.Alias] {
 		at := p.at(y)
-		p.add("yaml/alias-loop", diag.Error, at, "", "alias %q contains itself", "*"+y.Value)
+		p.add("yaml/alias-loop", diag.Error, at, "write the value out: an alias cannot stand within its own anchor", "alias %q contains itself", "*"+y.Value)
 		return &Node{Kind: Null, Span: at}
 	}
 	p.anchors[y.Alias] = true
@@ -216,6 +217,9 @@ func (p *parser) mapping(n *Node, y *yaml.Node, depth int) {
 		key, span := p.key(k)
 		v := p.node(y.Content[i+1], depth+1)
 		n.Span.End = later(n.Span.End, v.Span.End)
+		if key == "" && k.Kind != yaml.ScalarNode {
+			continue // reported
+		}
 		first, dup := seen[key]
 		if dup && depth == 0 && key == n.Fields[0].Key && n.Field("kind") != nil {
 			n = p.joined(n, span)
@@ -268,7 +272,7 @@ func (p *parser) merge(n, m *Node) {
 			p.merge(n, item)
 		}
 	default:
-		p.add("yaml/merge", diag.Error, m.Span, "", "the merge key << needs a mapping or a list of mappings, found %s", m.Kind)
+		p.add("yaml/merge", diag.Error, m.Span, "write <<: *NAME, where &NAME marks a mapping", "the merge key << needs a mapping or a list of mappings, found %s", m.Kind)
 	}
 }
 
@@ -279,7 +283,7 @@ func (p *parser) key(k *yaml.Node) (string, diag.Span) {
 		k = k.Alias
 	}
 	if k.Kind != yaml.ScalarNode {
-		p.add("yaml/key", diag.Error, n.Span, p.templateHint(), "a mapping's key must be a string")
+		p.add("yaml/key", diag.Error, n.Span, cmp.Or(p.templateHint(), "put the key in quotes"), "a mapping's key must be a string")
 		return "", n.Span
 	}
 	p.scalar(n, k)

@@ -81,9 +81,9 @@ func TestDecode_Findings(t *testing.T) {
 		"no separator":                 {"kind: a\nenabled: true\nkind: b\n", []string{"3:1 yaml/no-separator kind"}},
 		"broken flow":                  {"a: b\nlist:\n- {name: a; ports: b}\n", []string{"3:1 yaml/syntax "}},
 		"broken flow, second document": {"a: b\n---\nlist:\n- {name: a; ports: b}\n", []string{"1:1 yaml/unknown-field a", "4:1 yaml/syntax "}},
-		"unknown anchor":               {"kind: a\nlist:\n- *b\n", []string{"3:1 yaml/syntax "}},
+		"unknown anchor":               {"kind: a\nlist:\n- *b\n", []string{"3:3 yaml/syntax "}},
 		"no colon":                     {"kind: a\nlist\norder: 1\n", []string{"2:1 yaml/syntax "}},
-		"tab":                          {"inner:\n\tname: a\n", []string{"2:2 yaml/syntax "}},
+		"tab":                          {"inner:\n\tname: a\n", []string{"2:1 yaml/syntax "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			docs, diags := Parse("f", []byte(c.text))
