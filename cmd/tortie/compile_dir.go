@@ -34,16 +34,43 @@ func (c *compileFlags) writeDir(notes io.Writer, o *lower.Output) error {
 		return usageError("%v", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(old)) {
-		if !slices.Contains(o.Intents, old[name]) {
-			fmt.Fprintf(notes, "note: %s was compiled from an intent that is not in the input; it is left alone\n", filepath.Join(c.outputDir, name))
+		path := filepath.Join(c.outputDir, name)
+		why, stays := old.stays(name, o.Intents)
+		if stays {
+			fmt.Fprintf(notes, "note: %s %s; it is left alone\n", path, why)
 			continue
 		}
-		if err := os.Remove(filepath.Join(c.outputDir, name)); err != nil {
+		if err := os.Remove(path); err != nil {
 			return usageError("%v", err)
 		}
-		fmt.Fprintf(notes, "note: %s is removed: intent %s no longer makes it\n", filepath.Join(c.outputDir, name), old[name])
+		fmt.Fprintf(notes, "note: %s is removed: %s\n", path, why)
 	}
 	return nil
+}
+
+// leftovers are the files of earlier runs that are not written now, with what they
+// hold.
+type leftovers map[string]lower.Made
+
+// stays says whether a file is to be left alone and why, or why it goes. What
+// belongs to all intents goes when nothing of an intent that is not in the input is
+// left.
+func (l leftovers) stays(name string, intents []string) (why string, stays bool) {
+	other := func(m lower.Made) bool { return m.PartOf != "" && !slices.Contains(intents, m.PartOf) }
+	switch m := l[name]; {
+	case other(m):
+		return "was compiled from an intent that is not in the input", true
+	case m.PartOf != "":
+		return "intent " + m.PartOf + " no longer makes it", false
+	case m.Kind == "HostEndpoint":
+		return "was written by --host-endpoints", true
+	}
+	for _, file := range slices.Sorted(maps.Keys(l)) {
+		if other(l[file]) {
+			return "may be needed by intent " + l[file].PartOf + ", which is not in the input", true
+		}
+	}
+	return "no intent makes it any more", false
 }
 
 // render gives each object a file.
@@ -68,13 +95,13 @@ func (c *compileFlags) render(o *lower.Output) (map[string][]byte, error) {
 }
 
 // earlier finds the files in the folder that hold compiled objects and are not
-// written now, with the intent that they say they are part of.
-func (c *compileFlags) earlier(now map[string][]byte) (map[string]string, error) {
+// written now.
+func (c *compileFlags) earlier(now map[string][]byte) (leftovers, error) {
 	list, err := os.ReadDir(c.outputDir)
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]string{}
+	out := leftovers{}
 	for _, e := range list {
 		ext := filepath.Ext(e.Name())
 		if _, written := now[e.Name()]; written || !e.Type().IsRegular() || !slices.Contains([]string{".yaml", ".yml", ".json"}, ext) {
@@ -85,8 +112,8 @@ func (c *compileFlags) earlier(now map[string][]byte) (map[string]string, error)
 			return nil, err
 		}
 		if docs, _ := yamlpos.Parse(e.Name(), data); len(docs) == 1 {
-			if name, ok := lower.MadeOf(docs[0]); ok {
-				out[e.Name()] = name
+			if made, ok := lower.MadeOf(docs[0]); ok {
+				out[e.Name()] = made
 			}
 		}
 	}

@@ -101,6 +101,8 @@ func entries() []diag.Entry {
 			Text: "except leaves addresses out of nets; this one is in none of them.", Fix: "Leave it out."},
 		{Code: "intent/expired", Severity: diag.Warning, Title: "A statement past its date",
 			Text: "until has passed; the statement still holds.", Fix: "Take it out, or give it a later date."},
+		{Code: "intent/external-name", Severity: diag.Warning, Title: "A service that is another name for a host",
+			Text: "A service of type ExternalName has no addresses and leads to no pods: the cluster's DNS answers with the other name. Rules about it meet no packet.", Fix: "Name the networks behind the name."},
 		{Code: "intent/failsafe", Severity: diag.Warning, Title: "A statement about failsafe ports of hosts",
 			Text: "Felix opens the failsafe ports of host endpoints before any policy: a deny has no effect there, and an allow for some does not close them for others.",
 			Fix:  "Change failsafeInboundHostPorts or failsafeOutboundHostPorts of the FelixConfiguration, or leave the port out."},

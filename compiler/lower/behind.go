@@ -139,6 +139,8 @@ func (c *compiler) serviceEnds(s *intent.Statement) {
 		svc := c.facts.services[a.Party.Service]
 		switch {
 		case a.Kind != intent.Service:
+		case svc != nil && svc.Spec.Type == corev1.ServiceTypeExternalName:
+			c.externalName(s, svc)
 		case svc == nil:
 			c.cannotOpen(s, a, "is not in the input", "give the cluster's objects with -f, or allow callers to reach the pods behind it")
 		case c.podsBehind(a) == nil:
@@ -148,6 +150,13 @@ func (c *compiler) serviceEnds(s *intent.Statement) {
 			c.sourceHidden(s, svc)
 		}
 	}
+}
+
+// externalName reports a statement about a service that is another name for a host:
+// it has no addresses, so rules about it meet no packet.
+func (c *compiler) externalName(s *intent.Statement, svc *corev1.Service) {
+	c.warn("intent/external-name", s.Rule.Span, "name the networks of "+svc.Spec.ExternalName+" in place of the service",
+		"service %s/%s is another name for %s and has no addresses, so the statement meets no connection", svc.Namespace, svc.Name, svc.Spec.ExternalName)
 }
 
 // cannotOpen reports that something behind a service stays closed, because a
@@ -179,8 +188,8 @@ func (c *compiler) closes(s *intent.Statement, a *intent.Atom) *intent.Atom {
 			pods := x.Kind == intent.Pods && c.podsBehind(a) == nil
 			switch {
 			case !p.Protect.In:
-			case svc == nil && pods && (x.Party.Namespace == "" || x.Party.Namespace == ns),
-				svc != nil && (pods || x.Kind == intent.Hosts && !c.failsafePorts(s, svc)) && c.facts.hasAddr(x, c.facts.backends[a.Party.Service]):
+			case svc == nil && pods && mayBeIn(x.Party, ns),
+				svc != nil && (pods || x.Kind == intent.Hosts && !c.failsafePorts(x, s, svc)) && c.facts.hasAddr(x, c.facts.backends[a.Party.Service]):
 				return x
 			}
 		}
@@ -188,11 +197,19 @@ func (c *compiler) closes(s *intent.Statement, a *intent.Atom) *intent.Atom {
 	return nil
 }
 
+// mayBeIn reports whether pods of a party may be in a namespace, as far as its
+// definition says. Parties of all namespaces are not made for kube-system when they
+// ask for labels.
+func mayBeIn(p *intent.Party, ns string) bool {
+	asks := func(s *intent.Selector) bool { return s != nil && s.Sel.Root.Op != selector.All }
+	return p.Namespace == ns || p.Namespace == "" && !(ns == "kube-system" && (asks(p.Pods) || asks(p.Namespaces)))
+}
+
 // failsafePorts reports whether hosts leave all ports open that a statement about a
 // service means.
-func (c *compiler) failsafePorts(s *intent.Statement, svc *corev1.Service) bool {
+func (c *compiler) failsafePorts(hosts *intent.Atom, s *intent.Statement, svc *corev1.Service) bool {
 	return !slices.ContainsFunc(behindTerms(s, svc), func(t intent.PortTerm) bool {
-		return !c.facts.isFailsafe(0, t.Proto, t.First)
+		return !c.facts.isFailsafe(hosts, 0, t.Proto, t.First)
 	})
 }
 

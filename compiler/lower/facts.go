@@ -48,8 +48,10 @@ type facts struct {
 	members map[*intent.Atom][]*pod
 	// nftables says that the configuration puts Felix in nftables mode.
 	nftables bool
-	// failsafe are the ports of hosts that stay open: in, out.
-	failsafe [2][]v3.ProtoPort
+	// failsafe are the ports of hosts that stay open, and those of nodes with a
+	// configuration of their own.
+	failsafe  failsafes
+	failsafes map[string]failsafes
 }
 
 // hep is a host endpoint as the compiler needs it.
@@ -80,21 +82,11 @@ type node struct {
 	addrs  []string
 }
 
-// The ports that Felix leaves open where its configuration says nothing.
-var defaultFailsafe = [2][]v3.ProtoPort{
-	{{Protocol: "tcp", Port: 22}, {Protocol: "udp", Port: 68}, {Protocol: "tcp", Port: 179}, {Protocol: "tcp", Port: 2379},
-		{Protocol: "tcp", Port: 2380}, {Protocol: "tcp", Port: 5473}, {Protocol: "tcp", Port: 6443}, {Protocol: "tcp", Port: 6666},
-		{Protocol: "tcp", Port: 6667}},
-	{{Protocol: "udp", Port: 53}, {Protocol: "udp", Port: 67}, {Protocol: "tcp", Port: 179}, {Protocol: "tcp", Port: 2379},
-		{Protocol: "tcp", Port: 2380}, {Protocol: "tcp", Port: 5473}, {Protocol: "tcp", Port: 6443}, {Protocol: "tcp", Port: 6666},
-		{Protocol: "tcp", Port: 6667}},
-}
-
 // factsOf reads from a snapshot what the compiler has to know of a cluster. A
 // snapshot that holds nothing of a cluster is as good as none.
 func factsOf(s *cluster.Snapshot) facts {
 	f := facts{open: map[string]bool{}, foreign: map[string]bool{}, staged: map[string]bool{}, failsafe: defaultFailsafe,
-		services: map[string]*corev1.Service{}, backends: map[string][]netip.Addr{}, taken: map[string]diag.Span{}, members: map[*intent.Atom][]*pod{}}
+		services: map[string]*corev1.Service{}, backends: map[string][]netip.Addr{}, taken: map[string]diag.Span{}, members: map[*intent.Atom][]*pod{}, failsafes: map[string]failsafes{}}
 	if s == nil {
 		return f
 	}
@@ -115,7 +107,7 @@ func factsOf(s *cluster.Snapshot) facts {
 	f.addEndpoints(s, model)
 	f.addDNS(s)
 	f.addServices(s)
-	f.addFailsafe(s)
+	f.addConfiguration(s)
 	slices.SortFunc(f.nets, func(a, b netip.Prefix) int {
 		if c := a.Addr().Compare(b.Addr()); c != 0 {
 			return c
@@ -173,23 +165,6 @@ func (f *facts) addServices(s *cluster.Snapshot) {
 					f.backends[name] = append(f.backends[name], a)
 				}
 			}
-		}
-	}
-}
-
-func (f *facts) addFailsafe(s *cluster.Snapshot) {
-	for _, o := range s.FelixConfigurations {
-		if o.Object.Name != "default" {
-			continue
-		}
-		if m := o.Object.Spec.NFTablesMode; m != nil {
-			f.nftables = *m == v3.NFTablesModeEnabled
-		}
-		if l := o.Object.Spec.FailsafeInboundHostPorts; l != nil {
-			f.failsafe[0] = *l
-		}
-		if l := o.Object.Spec.FailsafeOutboundHostPorts; l != nil {
-			f.failsafe[1] = *l
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (c *compiler) cluster() {
 		c.untracked(&c.program.Statements[i])
 		c.deniesVital(&c.program.Statements[i])
 		c.deniesDNS(&c.program.Statements[i])
-		c.failsafes(&c.program.Statements[i])
+		c.atFailsafes(&c.program.Statements[i])
 	}
 	for i := range c.program.Guards {
 		c.nodePortsCut(&c.program.Guards[i])

@@ -6,12 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"tortie/compiler/diag"
 	"tortie/compiler/intent"
 	"tortie/compiler/selector"
 	"tortie/dataplane/packet"
-
-	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
 // vital is what a cluster lives on. outside says that its peers may be no part of
@@ -36,12 +33,12 @@ var vitals = [2][]vital{
 		{"kubelets of other nodes", packet.ProtoTCP, 10250, false}},
 }
 
-// among lists those of what a cluster lives on that no failsafe port leaves open
-// and that are cut.
-func (c *compiler) among(dir int, cut func(vital) bool) string {
+// among lists those of what a cluster lives on that no failsafe port of some hosts
+// leaves open and that are cut.
+func (c *compiler) among(a *intent.Atom, dir int, cut func(vital) bool) string {
 	var out []string
 	for _, v := range vitals[dir] {
-		if !c.facts.isFailsafe(dir, v.proto, v.port) && cut(v) {
+		if !c.facts.isFailsafe(a, dir, v.proto, v.port) && cut(v) {
 			out = append(out, v.String())
 		}
 	}
@@ -51,7 +48,7 @@ func (c *compiler) among(dir int, cut func(vital) bool) string {
 // lockOut reports what a cluster lives on and protecting hosts would cut.
 func (c *compiler) lockOut(p *intent.Protected, a *intent.Atom) {
 	for dir, on := range [2]bool{p.Protect.In, p.Protect.Out} {
-		cut := c.among(dir, func(v vital) bool { return on && a.Kind == intent.Hosts && !c.stays(p.Doc, a, dir, v, intent.Normal) })
+		cut := c.among(a, dir, func(v vital) bool { return on && a.Kind == intent.Hosts && !c.stays(p.Doc, a, dir, v, intent.Normal) })
 		if cut != "" {
 			way := [2]string{"to", "from"}[dir]
 			c.warn("intent/lock-out", p.Protect.Span, "allow it, from the nodes and the control plane at least",
@@ -76,7 +73,7 @@ func (c *compiler) tierRank(d *intent.Document) int {
 // from outside: the cluster's own addresses are let through.
 func (c *compiler) guardsVital(g *intent.Guarded) {
 	for _, a := range g.Hosts {
-		cut := c.among(0, func(v vital) bool {
+		cut := c.among(a, 0, func(v vital) bool {
 			return g.Guard.Section == intent.NodePorts && v.outside && !c.stays(g.Doc, a, 0, v, intent.Normal, intent.NodePorts)
 		})
 		if cut != "" {
@@ -94,7 +91,7 @@ func (c *compiler) deniesVital(s *intent.Statement) {
 	for dir := range directions {
 		peers := enforcedAgainst(s, dir)
 		for _, a := range c.holdsHosts(s, dir) {
-			cut := c.among(dir, func(v vital) bool { return v.on(s.On) && c.facts.concerns(v, peers) && !c.earlier(s, a, dir, v) })
+			cut := c.among(a, dir, func(v vital) bool { return v.on(s.On) && c.facts.concerns(v, peers) && !c.earlier(s, a, dir, v) })
 			if cut != "" {
 				what := [2]string{"come to", "leave"}[dir]
 				c.warn("intent/lock-out", s.Rule.Span, "deny it to fewer, or on fewer ports, or allow it in an intent that is asked earlier",
@@ -177,56 +174,6 @@ func (c *compiler) deniesDNS(s *intent.Statement) {
 func everybody(a *intent.Atom) bool {
 	p := a.Party
 	return a.Kind == intent.Any || a.Kind == intent.Pods && p.Namespace == "" && p.Namespaces == nil && len(p.Accounts) == 0 && p.Pods.Sel.Root.Op == selector.All
-}
-
-var failsafeField = [2]string{"failsafeInboundHostPorts", "failsafeOutboundHostPorts"}
-
-// failsafes reports denies, and allows for some, at ports that hosts leave open to
-// everybody whatever is said of them.
-func (c *compiler) failsafes(s *intent.Statement) {
-	for dir := range directions {
-		var names []string
-		for _, a := range c.holdsHosts(s, dir) {
-			names = append(names, a.Party.Name)
-		}
-		open := c.facts.openPorts(s.On, dir)
-		at, on := strings.Join(names, ", "), strings.Join(open, ", ")
-		switch {
-		case len(names) == 0 || len(open) == 0:
-		case s.Rule.Deny:
-			c.warn("intent/failsafe", s.Rule.Span, "take the port from "+failsafeField[dir]+" of the FelixConfiguration, or leave it out here",
-				"failsafe ports come first: at the hosts of %s this denies nothing on %s", at, on)
-		case dir == 0 && !slices.Contains(kinds(s.From), intent.Any):
-			c.diags.Add(diag.Finding{Code: "intent/failsafe", Severity: diag.Note, Span: s.Rule.Span,
-				Hint:    "to open it for these only, take it from " + failsafeField[dir] + " of the FelixConfiguration",
-				Message: fmt.Sprintf("failsafe ports come first: the hosts of %s are open to everybody on %s", at, on)})
-		}
-	}
-}
-
-// openPorts are the ports that failsafes of hosts leave open to everybody.
-func (f *facts) openPorts(on []intent.PortTerm, dir int) []string {
-	var out []string
-	for _, t := range on {
-		open := t.HasPorts
-		for p := int(t.First); open && p <= int(t.Last); p++ {
-			open = slices.ContainsFunc(f.failsafe[dir], func(x v3.ProtoPort) bool {
-				return failsafeFor(x, t.Proto, uint16(p)) && (x.Net == "" || strings.HasSuffix(x.Net, "/0"))
-			})
-		}
-		if open {
-			out = append(out, termText(t))
-		}
-	}
-	return out
-}
-
-func (f *facts) isFailsafe(dir int, proto packet.Proto, port uint16) bool {
-	return slices.ContainsFunc(f.failsafe[dir], func(p v3.ProtoPort) bool { return failsafeFor(p, proto, port) })
-}
-
-func failsafeFor(p v3.ProtoPort, proto packet.Proto, port uint16) bool {
-	return (strings.EqualFold(p.Protocol, proto.String()) || p.Protocol == "" && proto == packet.ProtoTCP) && p.Port == port
 }
 
 // on reports whether something vital is among some ports; none are all.

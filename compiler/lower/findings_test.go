@@ -56,6 +56,26 @@ spec: {clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10], selector: {k8s-app: kube
 ---
 apiVersion: v1
 kind: Service
+metadata: {name: out, namespace: shop}
+spec: {type: ExternalName, externalName: db.example.com}
+---
+apiVersion: projectcalico.org/v3
+kind: Node
+metadata: {name: n9}
+spec: {bgp: {ipv4Address: 192.0.2.9/24}}
+---
+apiVersion: projectcalico.org/v3
+kind: HostEndpoint
+metadata: {name: n9-eth0, labels: {own: ""}}
+spec: {node: n9, interfaceName: eth0, expectedIPs: [192.0.2.9]}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: node.n9}
+spec: {failsafeInboundHostPorts: [{protocol: tcp, port: 10250}]}
+---
+apiVersion: v1
+kind: Service
 metadata: {name: front, namespace: shop}
 spec: {type: NodePort, clusterIP: 10.96.0.11, clusterIPs: [10.96.0.11], selector: {app: web}, ports: [{port: 80, targetPort: http, nodePort: 30080}]}
 ---
@@ -164,6 +184,8 @@ func TestCompile_FindingsFromTheCluster(t *testing.T) {
 		"a service without a selector, opened": {[]string{"  parties:\n" + db + web + "    old: {service: shop/old}\n    vip: {service: kube-system/kube-dns}\n  protect: [{party: db, direction: in}, {party: web, direction: out}]\n  allow: [{from: web, to: [old, vip]}, {from: any, to: db, on: tcp/5432}]"}, ""},
 		"from outside to a service without a selector": {[]string{"  parties:\n" + db + "    o: {nets: [203.0.113.0/24]}\n    old: {service: shop/old}\n  protect: [{party: db, direction: in}]\n  allow: [{from: o, to: old}]"},
 			"10:11 intent/no-subject: service shop/old selects no pods, so nobody knows at which pods this holds"},
+		"a service that is another name": {[]string{"  parties:\n" + web + "    out: {service: shop/out}\n    vip: {service: kube-system/kube-dns}\n  protect: [{party: web, direction: out}]\n  allow: [{from: web, to: [vip, out]}]"},
+			"10:11 intent/external-name: service shop/out is another name for db.example.com and has no addresses, so the statement meets no connection"},
 		"a service that leads to hosts": {[]string{"  parties:\n" + web + "    edge: {hosts: role == 'core'}\n    api: {service: shop/api}\n    vip: {service: kube-system/kube-dns}\n  protect: [{party: edge, direction: in}, {party: web, direction: out}]\n  allow: [{from: any, to: edge, on: tcp/10250}, {from: web, to: [api, vip]}]"},
 			"11:49 intent/service-behind-protected: service shop/api selects no pods, so this opens the way out of its callers only; the protection of party edge may close what is behind it"},
 		"a fast path at every interface": {[]string{"  parties:\n    star: {hosts: role == 'star'}\n    o: {nets: [203.0.113.0/24]}\n  fastPath:\n  - {from: o, to: star, on: udp/7}"},
@@ -194,6 +216,8 @@ func TestCompile_FindingsFromTheCluster(t *testing.T) {
 			"7:39 intent/lock-out: this cuts what has to come to the hosts of edge and no failsafe port leaves open: the kubelet: logs, exec and metrics (tcp/10250)\n7:39 intent/no-expected-ips: rules cannot know the addresses of host endpoint n1-eth0 of party edge"},
 		"denied at failsafe ports": {[]string{"  parties:\n    edge: {hosts: role == 'edge'}\n    o: {nets: [203.0.113.0/24]}\n  deny: [{from: o, to: edge, on: [tcp/22, tcp/2379-2380]}, {from: edge, to: o, on: [tcp/179, tcp/2378-2380], at: from}]"},
 			"8:10 intent/failsafe: failsafe ports come first: at the hosts of edge this denies nothing on tcp/22, tcp/2379-2380\n8:10 intent/no-expected-ips: rules cannot know the addresses of host endpoint n1-eth0 of party edge\n8:60 intent/failsafe: failsafe ports come first: at the hosts of edge this denies nothing on tcp/179\n8:60 intent/no-expected-ips: rules cannot know the addresses of host endpoint n1-eth0 of party edge"},
+		"failsafe ports of some of the hosts": {[]string{"  parties:\n    many: {hosts: \"role == 'edge' || has(own)\"}\n    own: {hosts: has(own)}\n    o: {nets: [203.0.113.0/24]}\n  protect: [{party: own, direction: in}]\n  deny: [{from: o, to: many, on: [tcp/22, tcp/179]}, {from: o, to: own, on: tcp/10250}]"},
+			"9:13 intent/lock-out: protecting own cuts what no failsafe port and no statement leaves open to its hosts: SSH (tcp/22), the API server (tcp/6443), etcd (tcp/2379), etcd's peers (tcp/2380), BGP (tcp/179), Typha (tcp/5473)\n10:10 intent/no-expected-ips: rules cannot know the addresses of host endpoint n1-eth0 of party many\n10:54 intent/failsafe: failsafe ports come first: at the hosts of own this denies nothing on tcp/10250"},
 		"allowed at a failsafe port": {[]string{"  parties:\n    edge: {hosts: role == 'edge'}\n    o: {nets: [203.0.113.0/24]}\n  protect: [{party: edge, direction: in}]\n  allow: [{from: o, to: edge, on: [tcp/22, tcp/10250]}]"},
 			"9:11 intent/no-expected-ips: rules cannot know the addresses of host endpoint n1-eth0 of party edge\n9:11 intent/failsafe: failsafe ports come first: the hosts of edge are open to everybody on tcp/22"},
 		"left open by a wider party": {[]string{"  parties:\n    edge: {hosts: role == 'edge'}\n    nodes: {hosts: has(role)}\n  protect: [{party: edge, direction: in}]\n  allow: [{from: nodes, to: nodes}]"},

@@ -17,11 +17,14 @@ func (f *facts) addTaken(s *cluster.Snapshot) {
 	note(f, s.HostEndpoints)
 }
 
-// MadeOf says of an object whether intents were compiled to it, and which one it is
-// part of; "" for what belongs to all.
-func MadeOf(n *yamlpos.Node) (string, bool) {
+// Made is an object that intents were compiled to. PartOf is the intent, "" for what
+// belongs to all: tiers, host endpoints and the set of the cluster's own networks.
+type Made struct{ Kind, PartOf string }
+
+// MadeOf says of an object whether intents were compiled to it.
+func MadeOf(n *yamlpos.Node) (Made, bool) {
 	labels := n.Get("metadata").Get("labels")
-	return labels.Str(partOf), labels.Str(managedBy) == "tortie"
+	return Made{Kind: n.Str("kind"), PartOf: labels.Str(partOf)}, labels.Str(managedBy) == "tortie"
 }
 
 // named is what every object has.
