@@ -37,8 +37,8 @@ func pick(addrs []netip.Addr, family packet.Family) (netip.Addr, bool) {
 // ends finds both ends of a connection. The protocol ICMP becomes that of the
 // family, and a port's name its number.
 func (r *resolver) ends(from end, to *end) (walk.End, netip.Addr, error) {
-	if r.family == 0 && from.kind == endAddr {
-		r.family = packet.FamilyOf(from.addr)
+	if r.family == 0 {
+		r.family = r.onlyFamily(from)
 	}
 	dst, err := r.destination(*to)
 	if err == nil {
@@ -58,6 +58,27 @@ func (r *resolver) ends(from end, to *end) (walk.End, netip.Addr, error) {
 		return src, dst, fmt.Errorf("FROM: %w", err)
 	}
 	return src, dst, nil
+}
+
+// onlyFamily is the one family of an end that has addresses of no other, else 0.
+func (r *resolver) onlyFamily(e end) packet.Family {
+	addrs := []netip.Addr{e.addr}
+	switch e.kind {
+	case endAddr:
+	case endNode, endService:
+		return 0
+	default:
+		ep, err := r.endpoint(e)
+		if err != nil || len(ep.Addrs) == 0 {
+			return 0 // said where the end is asked for
+		}
+		addrs = ep.Addrs
+	}
+	family := packet.FamilyOf(addrs[0])
+	if slices.ContainsFunc(addrs, func(a netip.Addr) bool { return packet.FamilyOf(a) != family }) {
+		return 0
+	}
+	return family
 }
 
 // otherFamily says that the ends are of two families, and what else to write.
