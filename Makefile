@@ -9,7 +9,7 @@ ORACLE_N ?= 60000
 FLEET_N ?= 5000
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test lint difftest oracle fleet reverse realapi kubeproxy fuzz bench golden
+.PHONY: help build demo test lint difftest oracle fleet intents reverse realapi kubeproxy fuzz bench golden
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ oracle: ## ORACLE_N random connections, walk against a plain reading of the docu
 
 fleet: ## FLEET_N connections in random clusters of network namespaces, walk against kernel (root)
 	TORTIE_REQUIRE_KERNEL=1 TORTIE_FLEET_N=$(FLEET_N) $(GO) test ./cmd/tortie -run TestFleet -v -timeout 6h
+
+intents: ## ORACLE_N random connections, meaning of random intents against the walk, enforced and previewed
+	TORTIE_INTENT_N=$(ORACLE_N) $(GO) test ./cmd/tortie -run TestIntent_MeaningIsVerdict -v -timeout 6h
 
 reverse: ## ORACLE_N random connections, before and after lifting their policies to intents
 	TORTIE_REVERSE_N=$(ORACLE_N) $(GO) test ./cmd/tortie -run TestReverse -v -timeout 6h

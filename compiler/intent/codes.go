@@ -153,7 +153,7 @@ func entries() []diag.Entry {
 		{Code: "intent/not-protectable", Severity: diag.Error, Title: "Ends at which no policy can be put",
 			Text: "Only pods and hosts can be protected.", Fix: "Name the pods or hosts behind it."},
 		{Code: "intent/not-proved", Severity: diag.Warning, Title: "A guarantee",
-			Text: "Guarantees are read and their names checked; nothing proves them yet.", Fix: "Ask tortie trace for single connections."},
+			Text: "Guarantees are read and the names of parties and ports in them checked. Whether they hold is not, neither by compile nor by trace.", Fix: "Ask tortie trace for single connections, and write what has to hold into a scenario for tortie replay."},
 		{Code: "intent/nothing-left", Severity: diag.Error, Title: "A network of which nothing is left",
 			Text: "except covers all of it.", Fix: "Leave the network out."},
 		{Code: "intent/protected-differently", Severity: diag.Warning, Title: "Two intents that protect the same ends in different ways",

@@ -253,7 +253,7 @@ func (l *linker) document(d *Document) {
 		l.parties(d, g.Rule.From)
 		l.parties(d, g.Rule.To)
 		l.ports(d, g.Rule.On)
-		l.report("intent/not-proved", diag.Warning, g.Rule.Span, "tortie trace asks single connections", "the guarantee is not proved")
+		l.report("intent/not-proved", diag.Warning, g.Rule.Span, "ask tortie trace for single connections, and tortie replay for what a scenario expects", "only the names of this guarantee are checked: whether it holds is not")
 	}
 }
 

@@ -35,8 +35,17 @@ func large() []cluster.File {
 	return []cluster.File{{Name: "intent.yaml", Data: []byte(b.String())}, {Name: "cluster.yaml", Data: []byte(c.String())}}
 }
 
-func BenchmarkCompile(b *testing.B) {
-	s, _ := cluster.Read(large(), cluster.Options{})
+func BenchmarkCompile(b *testing.B) { benchmark(b, large(), 200) }
+
+// One staged statement beside them: the enforced and the previewed world are compiled.
+func BenchmarkCompile_Staged(b *testing.B) {
+	staged := cluster.File{Name: "staged.yaml", Data: []byte("apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: next}\n" +
+		"spec: {mode: stage, deny: [{from: p1, to: p0, on: tcp/22}]}\n")}
+	benchmark(b, append(large(), staged), 201)
+}
+
+func benchmark(b *testing.B, files []cluster.File, policies int) {
+	s, _ := cluster.Read(files, cluster.Options{})
 	b.ReportAllocs()
 	for b.Loop() {
 		var docs []*intent.Document
@@ -49,7 +58,7 @@ func BenchmarkCompile(b *testing.B) {
 			b.Fatal(diags)
 		}
 		out, _ := Compile(p, s, Options{})
-		if len(out.Policies) != 200 {
+		if len(out.Policies) != policies {
 			b.Fatal(len(out.Policies), "policies")
 		}
 	}
