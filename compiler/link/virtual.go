@@ -2,7 +2,9 @@ package link
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"tortie/compiler/kubeproxy"
@@ -11,7 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// virtual are the addresses of services. Those of load balancers, and external
+// virtual are the addresses of services, and external ones of nodes. Those of load balancers, and external
 // ones, are also somebody's outside; what is left of the services' ranges is
 // nobody's.
 func (l *Linker) virtual() []host.Virtual {
@@ -36,6 +38,11 @@ func (l *Linker) virtual() []host.Virtual {
 		for _, i := range svc.Status.LoadBalancer.Ingress {
 			add(i.IP, "the load balancer's address", true)
 		}
+	}
+	translated := l.routing.Translated()
+	for _, a := range slices.SortedFunc(maps.Keys(translated), netip.Addr.Compare) {
+		out = append(out, host.Virtual{Prefix: netip.PrefixFrom(a, a.BitLen()), Outside: true, Translated: true,
+			Name: fmt.Sprintf("the ExternalIP of node %s, which none of its interfaces has", translated[a])})
 	}
 	for _, p := range l.serviceCIDRs() {
 		out = append(out, host.Virtual{Prefix: p, Name: "an address that no service has, of the services' range " + p.String()})

@@ -52,7 +52,7 @@ func (b *builder) baseLinks() {
 		b.hostLinks(own)
 		b.underlay = b.linkOf(b.node.v4.Addr())
 	default:
-		b.assumedLink()
+		b.assumedLinks()
 	}
 	if own != nil && len(own.Spec.Routes) > 0 {
 		b.hostRoutes(own)
@@ -61,14 +61,15 @@ func (b *builder) baseLinks() {
 	b.defaultRoutes()
 }
 
-// assumedLink is the uplink with the node's own addresses.
-func (b *builder) assumedLink() {
-	eth := b.link(host.Link{Name: b.underlay, Kind: "veth", MTU: 1500})
-	for _, own := range []netip.Prefix{b.node.v4, b.node.v6} {
-		if own.IsValid() {
-			eth.Addrs = append(eth.Addrs, host.Addr{Prefix: own})
-			b.connected(b.underlay, own)
+// assumedLinks are the node's own.
+func (b *builder) assumedLinks() {
+	for _, own := range b.node.links {
+		l := host.Link{Name: own.name, Kind: "veth", MTU: 1500}
+		for _, p := range own.addrs {
+			l.Addrs = append(l.Addrs, host.Addr{Prefix: p})
+			b.connected(own.name, p)
 		}
+		b.link(l)
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
-	"slices"
 	"sort"
 
 	"tortie/compiler/calico"
@@ -61,13 +60,15 @@ type node struct {
 	v4, v6       netip.Prefix
 	vxlan4, ipip netip.Addr
 	vxlan6       netip.Addr
-	// uplink is the link with its own addresses.
+	// uplink is the link with its own addresses, the first of links.
 	uplink host.LinkName
+	links  []nodeLink
 	// mac4 and mac6 are the hardware addresses of its VXLAN devices.
 	mac4, mac6 string
 	wg4, wg6   wireGuardIdentity
-	// addrs are all the addresses that the node is known to have.
-	addrs []netip.Addr
+	// addrs are all the addresses that the node is known to have, internal and
+	// external those that Kubernetes calls so.
+	addrs, internal, external []netip.Addr
 }
 
 // own is the node's address of a family.
@@ -118,9 +119,14 @@ func New(s *cluster.Snapshot, m *cluster.Model) (*Cluster, diag.List) {
 		c.nodes = append(c.nodes, n)
 	}
 	c.nameUplinks()
+	for i := range c.nodes {
+		c.nodes[i].settleLinks()
+	}
 	c.gatherBlocks(s)
 	c.noteTunnels()
-	return c, c.gatherHostNetworks(s)
+	findings := c.gatherHostNetworks(s)
+	c.noteOtherLinks()
+	return c, findings
 }
 
 // notUplink are the names of other links: no or every one, and those of Calico.
@@ -133,6 +139,9 @@ func (c *Cluster) nameUplinks() {
 		h := &c.model.HostEndpoints[i].Value
 		n := c.find(h.Node)
 		if n == nil || len(h.InterfaceName) > 15 || notUplink.MatchString(h.InterfaceName) {
+			continue
+		}
+		if _, known := n.uplinkOf(); known {
 			continue
 		}
 		for _, a := range h.ExpectedIPs {
@@ -149,23 +158,10 @@ func nodeOf(n *calico.Node) node {
 		out.v4, out.v6 = ownPrefix(b.IPv4Address, 24), ownPrefix(b.IPv6Address, 64)
 		out.ipip, _ = netip.ParseAddr(b.IPv4IPIPTunnelAddr)
 	}
-	for _, a := range n.Spec.Addresses {
-		if p := ownPrefix(a.Address, 0); p.IsValid() && !slices.Contains(out.addrs, p.Addr()) {
-			out.addrs = append(out.addrs, p.Addr())
-		}
-		addr, err := netip.ParseAddr(a.Address)
-		switch {
-		case err != nil || a.Type != "InternalIP":
-		case packet.FamilyOf(addr) == packet.IPv4 && !out.v4.IsValid():
-			out.v4 = netip.PrefixFrom(addr, 24)
-		case packet.FamilyOf(addr) == packet.IPv6 && !out.v6.IsValid():
-			out.v6 = netip.PrefixFrom(addr, 64)
-		}
-	}
-	for _, own := range []netip.Prefix{out.v4, out.v6} {
-		if own.IsValid() && !slices.Contains(out.addrs, own.Addr()) {
-			out.addrs = append(out.addrs, own.Addr())
-		}
+	out.gatherAddresses(n.Spec.Addresses)
+	out.links = out.linksOf(n.Spec.Interfaces)
+	if name, ok := out.uplinkOf(); ok {
+		out.uplink = name
 	}
 	out.vxlan4, _ = netip.ParseAddr(n.Spec.IPv4VXLANTunnelAddr)
 	out.vxlan6, _ = netip.ParseAddr(n.Spec.IPv6VXLANTunnelAddr)
@@ -212,7 +208,8 @@ func (c *Cluster) find(name string) *node {
 }
 
 // Underlay is the link of a modelled node that leads to the other nodes, unless
-// a HostNetwork or a host endpoint with the node's address says otherwise.
+// a HostNetwork, the node's own list of interfaces or a host endpoint with the
+// node's address says otherwise.
 const Underlay host.LinkName = "eth0"
 
 // Node returns a node's state without rules, and false when the cluster has no

@@ -53,6 +53,9 @@ type Virtual struct {
 	Name string
 	// Outside says that somebody out there may have them as well: a load balancer.
 	Outside bool `json:",omitempty"`
+	// Translated says that what comes from outside is translated on the way here, to
+	// an address that nobody says: the external address of a node.
+	Translated bool `json:",omitempty"`
 }
 
 // Origin says what a rule was made from.

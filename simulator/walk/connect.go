@@ -122,6 +122,9 @@ func (d *dialog) firstPacket() (trace.Verdict, string) {
 	if p.Src.Is4() != p.Dst.Is4() {
 		return trace.Deny, "source and destination are of different families"
 	}
+	if v := d.w.virtual.find(p.Dst); v != nil && v.Translated && d.w.isOutside(p.Src) {
+		return trace.Unknown, p.Dst.String() + " is " + v.Name + ": to what it is translated on the way here nobody says"
+	}
 	d.first = p
 	return trace.Allow, ""
 }

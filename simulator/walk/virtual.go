@@ -45,6 +45,9 @@ func (v *virtual) find(a netip.Addr) *host.Virtual {
 // fleet has it.
 func (w *Walker) IsVirtual(a netip.Addr) bool { return w.virtual.find(a) != nil }
 
+// isOutside reports whether nobody in the fleet has an address.
+func (w *Walker) isOutside(a netip.Addr) bool { return w.ends[a] == nil && w.ownerOf(a) == "" }
+
 // aboutVirtual says what the destination of a refused connection is, where the
 // rule that refused it does not: it may be one for all services.
 func (d *dialog) aboutVirtual() {
@@ -56,7 +59,11 @@ func (d *dialog) aboutVirtual() {
 
 // untranslated judges a packet that left the fleet for a virtual address.
 func untranslated(j *Journey, o *Outcome, v *host.Virtual) {
-	j.Verdict, j.Why = trace.Deny, "no rule translates "+trace.End(&o.Packet, false)+", "+v.Name+": it leaves by "+string(o.Out)
+	what := "no rule translates " + trace.End(&o.Packet, false) + ", " + v.Name
+	if v.Translated {
+		what = o.Packet.Dst.String() + " is " + v.Name
+	}
+	j.Verdict, j.Why = trace.Deny, what+": it leaves by "+string(o.Out)
 	if v.Outside {
 		j.Verdict, j.Why = trace.Unknown, j.Why+", and whoever has that address out there decides"
 		return
