@@ -9,10 +9,10 @@ ORACLE_N ?= 60000
 FLEET_N ?= 5000
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test lint difftest oracle fleet intents reverse realapi kubeproxy fuzz bench golden
+.PHONY: help build demo test lint difftest oracle fleet fleet-large intents reverse realapi kubeproxy fuzz bench golden
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/tortie
 	$(GO) build -o bin/tortie ./cmd/tortie
@@ -38,6 +38,9 @@ oracle: ## ORACLE_N random connections, walk against a plain reading of the docu
 
 fleet: ## FLEET_N connections in random clusters of network namespaces, walk against kernel (root)
 	TORTIE_REQUIRE_KERNEL=1 TORTIE_FLEET_N=$(FLEET_N) $(GO) test ./cmd/tortie -run TestFleet -v -timeout 6h
+
+fleet-large: ## 300 connections in a cluster of 1,000 services, in both modes, walk against kernel (root; minutes)
+	TORTIE_REQUIRE_KERNEL=1 TORTIE_FLEET_SERVICES=1000 $(GO) test ./cmd/tortie -run TestFleet_Large -v -timeout 2h
 
 intents: ## ORACLE_N random connections, meaning of random intents against the walk, enforced and previewed
 	TORTIE_INTENT_N=$(ORACLE_N) $(GO) test ./cmd/tortie -run TestIntent_MeaningIsVerdict -v -timeout 6h

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"tortie/dataplane/packet"
 	"tortie/simulator/conntrack"
 	"tortie/simulator/difftest"
-	"tortie/simulator/perform"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 )
@@ -28,6 +26,8 @@ type fleetRun struct {
 	hits  map[host.Name]map[difftest.Place]int
 	sum   *fleetSummary
 	diffs []string
+	// atOnce is how many connections are opened at a time.
+	atOnce int
 }
 
 // fleetOpened is a connection that was opened in the kernel.
@@ -46,15 +46,25 @@ func (c *fleetCase) run(sum *fleetSummary) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &fleetRun{fleet: f, sum: sum, hits: map[host.Name]map[difftest.Place]int{}}
-	r.walk = walk.New(f, walk.Options{KnownNeighbours: true})
-	r.walk.Record(&trace.Recorder{All: true})
-	if r.lab, err = fleetLab(f); err != nil {
+	l, err := fleetLab(f)
+	if err != nil {
 		return nil, err
 	}
-	defer r.lab.Close()
-	clean, half := r.sort(c.tries)
-	sum.clusters++
+	defer l.Close()
+	return newFleetRun(f, l, sum).play(c.tries)
+}
+
+func newFleetRun(f *host.Fleet, l *lab.Lab, sum *fleetSummary) *fleetRun {
+	r := &fleetRun{fleet: f, lab: l, sum: sum, atOnce: 32, hits: map[host.Name]map[difftest.Place]int{}}
+	r.walk = walk.New(f, walk.Options{KnownNeighbours: true})
+	r.walk.Record(&trace.Recorder{All: true})
+	return r
+}
+
+// play opens connections in the kernel and in the walk and returns what differs.
+func (r *fleetRun) play(tries []fleetTry) ([]string, error) {
+	clean, half := r.sort(tries)
+	r.sum.clusters++
 	before, err := r.counters()
 	if err != nil {
 		return nil, err
@@ -171,7 +181,7 @@ func astray(s *walk.Session) bool {
 // stay open.
 func (r *fleetRun) openAll(tries []fleetTry) []fleetOpened {
 	out := make([]fleetOpened, len(tries))
-	slots := make(chan struct{}, 32)
+	slots := make(chan struct{}, r.atOnce)
 	var wg sync.WaitGroup
 	for i := range tries {
 		slots <- struct{}{}
@@ -379,119 +389,4 @@ func (r *fleetRun) compareHalf(tries []fleetTry) error {
 		o.conn.Reset()
 	}
 	return nil
-}
-
-// compareEntries compares every node's connection table.
-func (r *fleetRun) compareEntries(opened []fleetOpened) error {
-	names := drawnNames{}
-	kern := map[host.Name][]kernel.Conn{}
-	for i := range r.fleet.Hosts {
-		name := r.fleet.Hosts[i].Name
-		for _, f := range []packet.Family{packet.IPv4, packet.IPv6} {
-			list, err := kernel.Connections(r.lab.Node(name), f)
-			if err != nil {
-				return err
-			}
-			kern[name] = append(kern[name], list...)
-		}
-	}
-	for range r.fleet.Hosts { // a node sees the port that the one before drew
-		for name := range kern {
-			names.learn(r.walk.Conntrack(name).List(r.walk.Now()), kern[name])
-		}
-	}
-	for name, list := range kern {
-		var want, got []string
-		for _, c := range r.walk.Conntrack(name).List(r.walk.Now()) {
-			want = append(want, names.entry(c))
-		}
-		for i := range list {
-			got = append(got, perform.EntryText(&list[i]))
-		}
-		slices.Sort(want)
-		slices.Sort(got)
-		r.sum.entries += len(got)
-		if d := missing(want, got); d != "" {
-			r.differ("only in the walk's table of %s: %s", name, d)
-		}
-		if d := missing(got, want); d != "" {
-			r.differ("only in the kernel's table of %s: %s", name, d)
-		}
-	}
-	return nil
-}
-
-// missing lists what of a is not in b, at most five.
-func missing(a, b []string) string {
-	var out []string
-	for _, e := range a {
-		if !slices.Contains(b, e) {
-			out = append(out, e)
-		}
-	}
-	if n := len(out); n > 5 {
-		out = append(out[:5], fmt.Sprintf("and %d more", n-5))
-	}
-	return strings.Join(out, "; ")
-}
-
-// drawnNames maps what the walk supposed of drawn ports to what the kernel drew:
-// tuples as the next host sees them.
-type drawnNames map[kernel.Tuple]kernel.Tuple
-
-func tupleOf(t *conntrack.Tuple) kernel.Tuple {
-	if t.Proto.IsICMP() {
-		return kernel.Tuple{Src: t.Src, Dst: t.Dst, SrcPort: t.SrcPort}
-	}
-	return kernel.Tuple{Src: t.Src, Dst: t.Dst, SrcPort: t.SrcPort, DstPort: t.DstPort}
-}
-
-// learn finds the kernel's connections with a drawn port.
-func (d drawnNames) learn(walked []*conntrack.Conn, kern []kernel.Conn) {
-	for _, w := range walked {
-		orig := d.name(tupleOf(&w.Tuples[conntrack.Original]))
-		reply := tupleOf(&w.Tuples[conntrack.Reply])
-		for i := range kern {
-			k := &kern[i]
-			have := kernel.Tuple{Src: k.Orig.Src, Dst: k.Orig.Dst, SrcPort: k.Orig.SrcPort, DstPort: k.Orig.DstPort}
-			if !w.FreePort || k.Proto != w.Tuples[0].Proto || have != orig {
-				continue
-			}
-			d[reversed(reply, k.Proto)] = reversed(kernel.Tuple{Src: k.Reply.Src, Dst: k.Reply.Dst, SrcPort: k.Reply.SrcPort, DstPort: k.Reply.DstPort}, k.Proto)
-		}
-	}
-}
-
-func reversed(t kernel.Tuple, p packet.Proto) kernel.Tuple {
-	if p.IsICMP() { // the identifier stays
-		return kernel.Tuple{Src: t.Dst, Dst: t.Src, SrcPort: t.SrcPort}
-	}
-	return kernel.Tuple{Src: t.Dst, Dst: t.Src, SrcPort: t.DstPort, DstPort: t.SrcPort}
-}
-
-func (d drawnNames) name(t kernel.Tuple) kernel.Tuple {
-	if n, ok := d[t]; ok {
-		return n
-	}
-	return t
-}
-
-// entry describes a connection of the walk with the kernel's drawn ports.
-func (d drawnNames) entry(c *conntrack.Conn) string {
-	k, err := kernel.ParseConn(c.Line(0))
-	if err != nil {
-		return err.Error()
-	}
-	proto := c.Tuples[0].Proto
-	orig, reply := tupleOf(&c.Tuples[conntrack.Original]), tupleOf(&c.Tuples[conntrack.Reply])
-	named := d.name(orig)
-	back := d.name(reversed(reply, proto))
-	if back == reversed(reply, proto) && reply.Dst == orig.Src && reply.DstPort == orig.SrcPort && !proto.IsICMP() {
-		back.SrcPort = named.SrcPort
-	} else if back == reversed(reply, proto) && proto.IsICMP() && reply.SrcPort == orig.SrcPort {
-		back.SrcPort = named.SrcPort
-	}
-	back = reversed(back, proto)
-	k.Orig.SrcPort, k.Orig.DstPort, k.Reply.SrcPort, k.Reply.DstPort = named.SrcPort, named.DstPort, back.SrcPort, back.DstPort
-	return strings.TrimSpace(cmp.Or(perform.EntryText(&k)))
 }

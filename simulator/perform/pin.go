@@ -24,24 +24,74 @@ func pin(f *host.Fleet, w *walk.Walker, s *chance.Script) *host.Fleet {
 	if len(picks) == 0 {
 		return nil
 	}
+	return pinned(f, func(r *nf.Rule) (int, bool) { pick, ok := picks[r]; return pick, ok })
+}
+
+// PinAll is the fleet with every rule that would choose at random made to take one of
+// its alternatives, the one that pick says of so many.
+func PinAll(f *host.Fleet, pick func(n int) int) *host.Fleet {
+	return pinned(f, func(r *nf.Rule) (int, bool) {
+		n := alternatives(r.Body)
+		if n < 2 {
+			return 0, false
+		}
+		return pick(n), true
+	})
+}
+
+// alternatives is how many a rule's random statement has; 0 without one.
+func alternatives(body []nf.Stmt) int {
+	ofKeys := func(keys []nf.Key) int {
+		for _, k := range keys {
+			if k.Field == nf.KeyNumgenRandom {
+				return int(k.Mod)
+			}
+		}
+		return 0
+	}
+	for _, s := range body {
+		n := 0
+		switch s := s.(type) {
+		case nf.MatchStatistic:
+			if !s.Nth {
+				n = 2
+			}
+		case nf.VMap:
+			n = ofKeys(s.Key)
+		case nf.NAT:
+			if s.Map != nil {
+				n = ofKeys(s.Map.Key)
+			}
+		case nf.MatchCompare:
+			n = ofKeys(s.Key)
+		}
+		if n > 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// pinned is the fleet with the rules changed that pick knows.
+func pinned(f *host.Fleet, pick func(*nf.Rule) (int, bool)) *host.Fleet {
 	out := *f
 	out.Hosts = slices.Clone(f.Hosts)
 	for i := range out.Hosts {
 		r := &out.Hosts[i].Ruleset
 		r.Tables = slices.Clone(r.Tables)
 		for j := range r.Tables {
-			r.Tables[j].Chains = pinChains(r.Tables[j].Chains, picks)
+			r.Tables[j].Chains = pinChains(r.Tables[j].Chains, pick)
 		}
 	}
 	return &out
 }
 
-func pinChains(chains []nf.Chain, picks map[*nf.Rule]int) []nf.Chain {
+func pinChains(chains []nf.Chain, choose func(*nf.Rule) (int, bool)) []nf.Chain {
 	out := slices.Clone(chains)
 	for i := range out {
 		var rules []nf.Rule
 		for j := range chains[i].Rules {
-			pick, ok := picks[&chains[i].Rules[j]]
+			pick, ok := choose(&chains[i].Rules[j])
 			if !ok {
 				continue
 			}

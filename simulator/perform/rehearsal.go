@@ -19,6 +19,8 @@ type Rehearsal struct {
 	outside []lab.Outside
 	ports   []port // on which someone must answer
 	closed  []port // on which nobody may
+	// answering are the ports of those at which somebody was reached.
+	answering []port
 }
 
 type port struct {
@@ -93,6 +95,11 @@ func (r *Rehearsal) unjudged(s *scenario.Step, got *scenario.StepResult, paths [
 
 // Impossible says what of the rehearsal no lab can do, by step; "" is nothing.
 func (r *Rehearsal) Impossible() string {
+	for _, p := range r.answering {
+		if slices.Contains(r.closed, p) {
+			return fmt.Sprintf("port %d/%s is closed for one step and answers in another, which ports cannot there; use two ports", p.port, p.proto)
+		}
+	}
 	for i := range r.steps {
 		s := &r.steps[i]
 		for j := range s.fleet.Hosts {
@@ -135,6 +142,9 @@ func (r *Rehearsal) try(s *walk.Session, p *scenario.Player, o *scenario.Open) l
 	addPort(ports, first.Proto, first.DstPort)
 	if at, arrived, ok := s.Arrived(); ok {
 		addPort(ports, arrived.Proto, arrived.DstPort)
+		if !o.Closed {
+			addPort(&r.answering, arrived.Proto, arrived.DstPort)
+		}
 		if at.Link != "" {
 			r.meet(p.Fleet, lab.Outside{Addr: arrived.Dst, At: host.Port{Host: at.Host, Link: at.Link}})
 		}
