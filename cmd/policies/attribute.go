@@ -88,7 +88,7 @@ func ownerOf(f *host.Fleet, end string) string {
 	for _, h := range f.Hosts {
 		for _, l := range h.Links {
 			for _, a := range l.Addrs {
-				if a.Prefix.Addr() == addr && !l.Loopback {
+				if a.Prefix.Addr() == addr && !l.Loopback && l.Name != host.IPVSLink {
 					return "node " + string(h.Name)
 				}
 			}

@@ -22,9 +22,6 @@ const (
 	KubeProxyIPVS     = "ipvs"
 )
 
-// ipvsLink is the link that has the addresses of services in IPVS mode.
-const ipvsLink host.LinkName = "kube-ipvs0"
-
 // before makes what Felix finds on a node: its network, and in IPVS mode what
 // kube-proxy adds to it, because Felix looks for kube-ipvs0.
 func (l *Linker) before(name host.Name) (host.State, *kubeproxy.Result, error) {
@@ -59,11 +56,11 @@ func (l *Linker) nodeOptions(s *host.State) resolve.NodeOptions {
 
 // addIPVS adds the link kube-ipvs0, which stays down, and the virtual servers.
 func addIPVS(s *host.State, proxy *kubeproxy.Result) {
-	link := host.Link{Index: len(s.Links) + 1, Name: ipvsLink, Kind: "dummy", MTU: 1500}
+	link := host.Link{Index: len(s.Links) + 1, Name: host.IPVSLink, Kind: "dummy", MTU: 1500}
 	for _, a := range proxy.Bound {
 		link.Addrs = append(link.Addrs, host.Addr{Prefix: netip.PrefixFrom(a, a.BitLen())})
 		s.Routes = append(s.Routes, host.Route{Table: host.TableLocal, Type: host.RouteLocal, Scope: host.ScopeHost,
-			Dst: netip.PrefixFrom(a, a.BitLen()), PrefSrc: a, Hops: []host.NextHop{{Dev: ipvsLink}}, Protocol: "kernel"})
+			Dst: netip.PrefixFrom(a, a.BitLen()), PrefSrc: a, Hops: []host.NextHop{{Dev: host.IPVSLink}}, Protocol: "kernel"})
 	}
 	s.Links = append(s.Links, link)
 	s.IPVS = proxy.Servers

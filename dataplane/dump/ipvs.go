@@ -119,17 +119,14 @@ func realServer(words []string) (s host.RealServer, bad string) {
 	return s, ""
 }
 
-// ipvsLink is the link on which kube-proxy keeps the addresses of services.
-const ipvsLink host.LinkName = "kube-ipvs0"
-
 // missingIPVS notes that the node uses IPVS and no capture lists its servers.
 func (r *reader) missingIPVS() {
-	l := r.state.FindLink(ipvsLink)
+	l := r.state.FindLink(host.IPVSLink)
 	if l == nil || len(l.Addrs) == 0 || len(r.state.IPVS) > 0 {
 		return
 	}
-	r.state.IPVSMissing = ipvsLink
+	r.state.IPVSMissing = host.IPVSLink
 	r.findings.Add(diag.Finding{Code: "dump/ipvs-missing", Severity: diag.Warning,
-		Message: "the node balances services by IPVS (" + string(ipvsLink) + " has addresses), and its virtual servers are not in the captures: packets to them are unknown",
+		Message: "the node balances services by IPVS (" + string(host.IPVSLink) + " has addresses), and its virtual servers are not in the captures: packets to them are unknown",
 		Hint:    "add the output of ipvsadm -S -n"})
 }

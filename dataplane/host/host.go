@@ -42,6 +42,10 @@ type State struct {
 	Kernel string `json:",omitempty"`
 }
 
+// IPVSLink is the link on which kube-proxy keeps the addresses of services in IPVS
+// mode; it stays down, and every node has the same.
+const IPVSLink LinkName = "kube-ipvs0"
+
 // Link is one network interface.
 type Link struct {
 	Index int

@@ -1,6 +1,7 @@
 package difftest
 
-// routedLinks are four links; the third has no carrier and the last was set down.
+// routedLinks are five links; the third has no carrier, the fourth was set down, and
+// the last was never up and asks for no neighbours, as kube-ipvs0.
 const routedLinks = `link add eth0 type veth peer name p0
 link add eth1 type veth peer name p1
 link add eth2 type veth peer name p2
@@ -22,6 +23,10 @@ link set eth3 up addrgenmode none
 route add 27.0.0.0/8 via 10.6.0.9
 route add 9.2.0.0/16 nexthop via 10.6.0.3 weight 1 nexthop via 10.1.0.3 weight 3
 link set eth3 down
+link add ipvs0 type bridge
+link set ipvs0 arp off
+addr add 10.96.0.1/32 dev ipvs0
+addr add fd07::1/128 dev ipvs0
 `
 
 // routedAddrs, routedRoutes and routedRules are what a node may have more;
@@ -68,12 +73,12 @@ var (
 
 // The addresses that questions are about.
 var (
-	routedDsts4 = []string{"10.0.0.1", "10.0.0.2", "10.0.0.7", "10.0.0.9", "10.0.0.130", "10.0.0.200", "10.0.0.255", "10.1.0.9", "10.1.7.7", "10.2.0.9",
+	routedDsts4 = []string{"10.96.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.7", "10.0.0.9", "10.0.0.130", "10.0.0.200", "10.0.0.255", "10.1.0.9", "10.1.7.7", "10.2.0.9",
 		"10.3.0.9", "10.4.0.1", "10.4.0.2", "192.0.2.1", "9.9.9.9", "9.1.9.9", "8.8.8.8", "7.7.7.7", "6.6.6.6", "5.5.5.5", "4.4.4.4", "3.3.3.3", "2.9.9.9",
 		"2.2.9.9", "2.2.2.9", "2.1.9.9", "1.1.1.1", "22.1.1.1", "23.1.1.1", "24.1.1.1", "25.1.1.1", "26.1.1.1", "27.1.1.1", "9.2.9.9", "10.6.0.1", "10.6.0.9", "10.6.0.255", "127.0.0.1", "255.255.255.255"}
 	routedLocal4   = []string{"10.0.0.1", "10.0.0.2", "10.0.0.7", "10.1.0.1", "10.2.0.1", "192.0.2.1", "11.0.0.1"}
 	routedForeign4 = []string{"10.0.0.9", "10.1.0.9", "10.2.0.9", "9.9.9.9", "1.1.1.1", "7.7.7.7", "10.0.0.1", "10.0.0.255"}
-	routedDsts6    = []string{"fd00::1", "fd00::2", "fd00::9", "fd00:1::9", "fd01::2", "fd01::9", "fd02::9", "fd06::1", "fd06::9", "2001:db8::1", "2001:db8:1::1", "2001:db9::1",
+	routedDsts6    = []string{"fd07::1", "fd00::1", "fd00::2", "fd00::9", "fd00:1::9", "fd01::2", "fd01::9", "fd02::9", "fd06::1", "fd06::9", "2001:db8::1", "2001:db8:1::1", "2001:db9::1",
 		"2001:dba::1", "2001:dbb::1", "2001:dbc::1", "2001:dbd::1", "2001:dbe::1", "2001:dbf::1", "2002::1"}
 	routedLocal6   = []string{"fd00::1", "fd01::1", "fd00:1::1"}
 	routedForeign6 = []string{"fd00::9", "fd01::9", "2001:db8::9", "2002::9"}

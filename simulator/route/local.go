@@ -8,8 +8,8 @@ import (
 )
 
 // LocalRoutes are the routes of table local that the kernel makes from the
-// addresses of links, of those that are down IPv4 alone (fib_add_ifaddr, addrconf.c; since Linux 5.14
-// the lowest address of a subnet is no broadcast address).
+// addresses of links (fib_add_ifaddr, addrconf.c; since Linux 5.14 the lowest
+// address of a subnet is no broadcast address).
 func LocalRoutes(links []host.Link, fam packet.Family) []host.Route {
 	var routes []host.Route
 	for i := range links {
@@ -30,11 +30,12 @@ func LocalRoutes(links []host.Link, fam packet.Family) []host.Route {
 	return routes
 }
 
-// localWhenDown are the routes that are left when a link goes down: those to its
-// IPv4 addresses.
+// localWhenDown are the routes to the addresses of a link that is down. Of IPv6 an
+// address is tentative there, and has none, unless the link has no neighbours to ask,
+// as kube-ipvs0, or nobody was to be asked (addrconf_dad_begin).
 func localWhenDown(l *host.Link, fam packet.Family) (routes []host.Route) {
 	for _, a := range l.Addrs {
-		if ip := a.Prefix.Addr(); ip.Is4() && fam == packet.IPv4 {
+		if ip := a.Prefix.Addr(); packet.FamilyOf(ip) == fam && !a.Tentative {
 			routes = append(routes, kernelRoute(l, host.RouteLocal, single(ip), ip))
 		}
 	}

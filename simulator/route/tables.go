@@ -119,10 +119,10 @@ func (t *Tables) newFamily(s *host.State, fam packet.Family) family {
 }
 
 // overDown reports whether a route leads over links that are down alone: the kernel
-// has removed it then, but for the routes of IPv4 to the link's own addresses
-// (fib_sync_down_dev, rt6_disable_ip).
+// has removed it then, but for the routes to the link's own addresses that are still
+// there (fib_sync_down_dev, rt6_disable_ip).
 func (t *Tables) overDown(r *host.Route) bool {
-	if len(r.Hops) == 0 || r.Type == host.RouteLocal && r.Dst.Addr().Is4() {
+	if len(r.Hops) == 0 || r.Type == host.RouteLocal {
 		return false
 	}
 	return !slices.ContainsFunc(r.Hops, func(h host.NextHop) bool { return !t.isDown(h.Dev) })
