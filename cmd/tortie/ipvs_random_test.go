@@ -27,7 +27,25 @@ func withNodePorts(docs []string) []cluster.File {
 			text = regexp.MustCompile(`addresses: \['`+regexp.QuoteMeta(prefix)+`[^']*'\]`).ReplaceAllString(text, fmt.Sprintf("$0, nodeName: n%d", node))
 		}
 	}
+	text = clusterIP4.ReplaceAllString(text, "clusterIP: $1, ipFamilies: [IPv4, IPv6], clusterIPs: [$1, 'fd00:96::$2']")
 	return []cluster.File{{Name: "cluster.yaml", Data: []byte(text)}}
+}
+
+var clusterIP4 = regexp.MustCompile(`clusterIP: (10\.96\.0\.(\d+))`)
+
+// partiesV6 are the pods and nodes that have IPv6.
+func partiesV6(f *host.Fleet) (out []party) {
+	for _, e := range f.Endpoints {
+		if len(e.Addrs) > 1 && !e.HostNetwork {
+			out = append(out, party{e.Name, walk.End{Addr: e.Addrs[1], Host: e.Host, Link: e.Link}, e.Addrs[1]})
+		}
+	}
+	for i := range f.Hosts {
+		if own := f.Hosts[i].FindLink("eth0").Addrs; len(own) > 1 {
+			out = append(out, party{"node:" + string(f.Hosts[i].Name), walk.End{Host: f.Hosts[i].Name}, own[1].Prefix.Addr()})
+		}
+	}
+	return out
 }
 
 // refusals makes one word of deny and reject: in one mode the answer of REJECT
@@ -74,7 +92,7 @@ func TestIPVS_RandomClusters(t *testing.T) {
 		plain := fleetOf(t, files, link.Options{Iptables: !nftables, NFTables: nftables, KubeProxy: link.KubeProxyIptables})
 		ipvs := fleetOf(t, files, link.Options{Iptables: !nftables, NFTables: nftables, KubeProxy: link.KubeProxyIPVS})
 		for _, v := range virtualServers(ipvs) {
-			for _, from := range parties(walk.New(plain, walk.Options{}), plain) {
+			for _, from := range append(parties(walk.New(plain, walk.Options{}), plain), partiesV6(plain)...) {
 				if from.addr.Is4() != v.Addr.Is4() || len(v.Servers) == 0 {
 					continue
 				}
