@@ -105,32 +105,43 @@ func (b *builder) policyRules(f packet.Family, r host.Rule) {
 
 // wireGuardPeers are the nodes that have a key of their own, with their networks. Each
 // network gets its route: to the device, or back to the other tables when it is
-// of this node or of one without a key.
+// of this node or of one without a key. Felix does not compare the others' keys with
+// the node's own, but the kernel takes no peer that has the device's key (set_peer
+// in drivers/net/wireguard/netlink.c): such a node has routes and is no peer.
 func (b *builder) wireGuardPeers(f packet.Family, on WireGuard) (peers []host.WireGuardPeer) {
-	index, holders := map[string]int{}, b.cluster.keyHolders(f)
+	const noPeer = -1
+	index, holders := map[string]int{}, b.otherKeys(f)
 	for i := range b.cluster.nodes {
 		n := &b.cluster.nodes[i]
-		if n.name != b.node.name && n.own(f).IsValid() && holders[n.wireGuard(f).key] == 1 {
+		switch key := n.wireGuard(f).key; {
+		case n.name == b.node.name || !n.own(f).IsValid() || holders[key] != 1:
+		case key == b.node.wireGuard(f).key:
+			index[n.name] = noPeer
+		default:
 			index[n.name] = len(peers)
 			peers = append(peers, host.WireGuardPeer{Endpoint: netip.AddrPortFrom(n.own(f).Addr(), on.Port)})
 		}
 	}
 	for _, net := range b.wireGuardNets(f, on) {
 		r := host.Route{Table: wireGuardTable, Type: host.RouteThrow, Dst: net.cidr}
-		if i, ok := index[net.node]; ok {
-			peers[i].Allowed = append(peers[i].Allowed, net.cidr)
+		i, ok := index[net.node]
+		if ok {
 			r.Type, r.Scope, r.Hops = host.RouteUnicast, host.ScopeLink, []host.NextHop{{Dev: on.Link}}
+		}
+		if ok && i != noPeer {
+			peers[i].Allowed = append(peers[i].Allowed, net.cidr)
 		}
 		b.route(r)
 	}
 	return peers
 }
 
-// keyHolders counts the nodes that have a key.
-func (c *Cluster) keyHolders(f packet.Family) map[string]int {
+// otherKeys counts the other nodes that have a key.
+func (b *builder) otherKeys(f packet.Family) map[string]int {
 	count := map[string]int{}
-	for i := range c.nodes {
-		if key := c.nodes[i].wireGuard(f).key; key != "" {
+	for i := range b.cluster.nodes {
+		n := &b.cluster.nodes[i]
+		if key := n.wireGuard(f).key; key != "" && n.name != b.node.name {
 			count[key]++
 		}
 	}
@@ -186,24 +197,23 @@ func sortedBlocks(owner map[netip.Prefix]string, f packet.Family) (list []block)
 
 // AssumeWireGuard gives the nodes on which WireGuard is on what calico-node would
 // publish once it ran, where no node has published anything and no server has
-// stored the node; and notes the others that have no key.
+// stored the node; notes the others that have no key; and forgets what nodes have
+// published on which it is off, because Felix soon takes that back.
 func (c *Cluster) AssumeWireGuard(f packet.Family, on func(name string) bool) {
 	published := slices.ContainsFunc(c.nodes, func(n node) bool { return n.wireGuard(f).key != "" })
-	var assumed, without []string
+	var assumed, without, off []string
 	for i := range c.nodes {
 		n := &c.nodes[i]
 		own := n.wireGuard(f)
-		switch {
-		case own.key != "" || !on(n.name):
-			continue
+		switch has := own.key != ""; {
+		case has && !on(n.name):
+			own.key, off = "", append(off, n.name)
+		case has || !on(n.name):
 		case published || !own.made:
 			without = append(without, n.name)
-			continue
-		}
-		assumed = append(assumed, n.name)
-		own.key = "made up for " + n.name
-		if !own.addr.IsValid() {
-			own.addr = c.freeAddress(f, n.name)
+		default:
+			assumed = append(assumed, n.name)
+			c.assumeIdentity(n, f)
 		}
 	}
 	if len(assumed) > 0 {
@@ -212,6 +222,18 @@ func (c *Cluster) AssumeWireGuard(f packet.Family, on func(name string) bool) {
 	}
 	if len(without) > 0 {
 		c.Notes = append(c.Notes, "WireGuard is on, and "+some(without)+" without a public key (a kernel without WireGuard publishes none): packets go there and come from there unencrypted")
+	}
+	if len(off) > 0 {
+		c.Notes = append(c.Notes, some(off)+" without WireGuard by the configuration, whose public key in the input Felix takes back: packets go there and come from there unencrypted")
+	}
+}
+
+// assumeIdentity makes up a node's key, and an address for its device.
+func (c *Cluster) assumeIdentity(n *node, f packet.Family) {
+	own := n.wireGuard(f)
+	own.key = "made up for " + n.name
+	if !own.addr.IsValid() {
+		own.addr = c.freeAddress(f, n.name)
 	}
 }
 

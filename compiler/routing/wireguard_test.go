@@ -95,6 +95,7 @@ func TestNode_WireGuard(t *testing.T) {
 		{"hosts too", keyA, keyB, keyC, WireGuard{Hosts: true}, wg, wg, wg, wg},
 		{"hosts too, one without a key", keyA, "", keyC, WireGuard{Hosts: true}, "eth0", wg, "eth0", "eth0"},
 		{"addresses of pods", keyA, keyB, keyC, WireGuard{WorkloadIPs: true}, wg, wg, wg, "eth0"},
+		{"the own key, too", keyA, keyA, keyC, WireGuard{}, wg, wg, wg, "eth0"},
 		{"none of its own", "", keyB, keyC, WireGuard{}, "eth0", "eth0", "eth0", "eth0"},
 	} {
 		cl, found := load(t, wireGuardNodes+wireGuardPods, "KEY1", c.key1, "KEY2", c.key2, "KEY3", c.key3)
@@ -170,5 +171,33 @@ func TestAssumeWireGuard(t *testing.T) {
 		if n := cl.find("n1"); c.assumed != "" && (n.wg4.key == "" || n.wg4.addr.String() != "10.50.1.63") {
 			t.Errorf("n1 has key %q and address %s", n.wg4.key, n.wg4.addr)
 		}
+	}
+}
+
+// The kernel takes no peer with the device's own key, so what Felix routes there is sent
+// to nobody.
+func TestNode_WireGuardOwnKey(t *testing.T) {
+	cl, _ := load(t, wireGuardNodes+wireGuardPods, "KEY1", keyA, "KEY2", keyA, "KEY3", keyC)
+	s, _ := cl.Node("n1", Tunnels{WireGuard: WireGuard{On: true, Link: "wg7", Port: 51820, Mark: 4, Priority: 7}})
+	if got := by(&s, "10.50.2.10", 0); got != "wg7" {
+		t.Errorf("to n2 by %s", got)
+	}
+	if got, want := fmt.Sprint(s.FindLink("wg7").WireGuard.Peers), "[{192.0.2.13:51820 [10.50.3.0/26]}]"; got != want {
+		t.Errorf("peers %s, want %s", got, want)
+	}
+}
+
+// Felix takes back the key of a node on which it has turned WireGuard off.
+func TestAssumeWireGuard_Off(t *testing.T) {
+	cl, _ := load(t, wireGuardNodes+wireGuardPods, "KEY1", keyA, "KEY2", keyB, "KEY3", keyC)
+	cl.AssumeWireGuard(packet.IPv4, func(name string) bool { return name != "n2" })
+	s, _ := cl.Node("n1", Tunnels{WireGuard: WireGuard{On: true, Link: "wg7", Port: 51820, Mark: 4, Priority: 7}})
+	for to, want := range map[string]string{"10.50.2.10": "eth0", "10.50.3.10": "wg7"} {
+		if got := by(&s, to, 0); got != want {
+			t.Errorf("to %s by %s, want %s", to, got, want)
+		}
+	}
+	if notes := strings.Join(cl.Notes, "\n"); strings.Count(notes, "node n2 is without WireGuard") != 1 || strings.Contains(notes, "n3") {
+		t.Errorf("notes %q", notes)
 	}
 }
