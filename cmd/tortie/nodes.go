@@ -61,6 +61,9 @@ func nodesOfAddr(l *loaded, k *link.Linker, e end) ([]host.Name, bool) {
 			return []host.Name{p.Host}, true
 		}
 	}
+	if names := k.FloatingNodes(e.addr); names != nil {
+		return names, true
+	}
 	if name, ok := k.NodeOf(e.addr); ok {
 		return append(backendNodes(l, k, nil), name), true
 	}

@@ -255,7 +255,7 @@ func (p *production) request(w *walk.Walker, f *host.Fleet, o *scenario.Open) (w
 		return walk.Request{}, p.endErrors(&r, from, err)
 	}
 	if from.node == "" {
-		src = r.entry(src, dst)
+		src, _ = r.entry(src, dst)
 	}
 	return walk.Request{From: src, Dst: dst, Proto: to.proto, DstPort: to.port, Enters: from.node != "",
 		HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code}, nil

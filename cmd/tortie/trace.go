@@ -135,7 +135,10 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 		return trace.Connection{}, usageError("%v", err)
 	}
 	if from.kind == endAddr && from.node == "" && t.iface == "" {
-		src = r.entry(src, dst)
+		var note string
+		if src, note = r.entry(src, dst); note != "" {
+			fleet.Notes = append(fleet.Notes, note)
+		}
 	}
 	if nodes := ebpfNodes(l, fleet, t.in.dumpedNodes()); len(nodes) > 0 {
 		c, err := t.byPolicies(l, fleet, src, dst, to)

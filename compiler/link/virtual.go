@@ -13,9 +13,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// virtual are the addresses of services, and external ones of nodes. Those of load balancers, and external
-// ones, are also somebody's outside; what is left of the services' ranges is
-// nobody's.
+// virtual are the addresses of services, external ones of nodes, and floating ones of
+// pods. All but cluster IPs are also somebody's outside; what is left of the services'
+// ranges is nobody's.
 func (l *Linker) virtual() []host.Virtual {
 	var out []host.Virtual
 	for _, o := range l.snapshot.Services {
@@ -44,6 +44,10 @@ func (l *Linker) virtual() []host.Virtual {
 		out = append(out, host.Virtual{Prefix: netip.PrefixFrom(a, a.BitLen()), Outside: true, Translated: true,
 			Name: fmt.Sprintf("the ExternalIP of node %s, which none of its interfaces has", translated[a])})
 	}
+	for _, f := range l.routing.Floating() {
+		name := fmt.Sprintf("the floating IP of pod %s on node %s", f.Workload, f.Node)
+		out = append(out, host.Virtual{Prefix: netip.PrefixFrom(f.Addr, f.Addr.BitLen()), Name: name, Outside: true})
+	}
 	for _, p := range l.serviceCIDRs() {
 		out = append(out, host.Virtual{Prefix: p, Name: "an address that no service has, of the services' range " + p.String()})
 	}
@@ -64,4 +68,14 @@ func portsText(svc *corev1.Service) string {
 		words[i] = fmt.Sprintf("%s/%d", strings.ToLower(string(proto)), p.Port)
 	}
 	return strings.Join(words, ", ")
+}
+
+// FloatingNodes are the nodes of the pods that have the floating address.
+func (l *Linker) FloatingNodes(a netip.Addr) (out []host.Name) {
+	for _, f := range l.routing.Floating() {
+		if f.Addr == a {
+			out = append(out, host.Name(f.Node))
+		}
+	}
+	return out
 }

@@ -16,7 +16,7 @@ func poolOf(p *v3.IPPool) (pool, bool) {
 	if err != nil {
 		return pool{}, false
 	}
-	out := pool{cidr: cidr.Masked(), blockBits: p.Spec.BlockSize}
+	out := pool{cidr: cidr.Masked(), blockBits: p.Spec.BlockSize, noExport: p.Spec.DisableBGPExport}
 	if out.blockBits == 0 {
 		out.blockBits = 26
 		if packet.FamilyOf(cidr.Addr()) == packet.IPv6 {

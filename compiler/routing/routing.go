@@ -30,6 +30,8 @@ type Cluster struct {
 	pools  []pool
 	nodes  []node
 	blocks []block
+	// floating are sorted by address.
+	floating []Floating
 	// networks are the HostNetworks by node name.
 	networks map[string]*hostNetwork
 	// Notes are assumptions worth a word, sorted.
@@ -51,6 +53,8 @@ type pool struct {
 	encap     encap
 	// crossSubnet limits the encapsulation to nodes of other subnets.
 	crossSubnet bool
+	// noExport is disableBGPExport.
+	noExport bool
 }
 
 // node is a node's own addresses with their prefix lengths, and its tunnel
@@ -224,6 +228,7 @@ func (c *Cluster) Node(name string, t Tunnels) (host.State, bool) {
 	b.tunnels()
 	b.workloads()
 	b.remoteBlocks()
+	b.floating()
 	b.localTable()
 	b.sysctls()
 	if own := c.networks[name]; own != nil {
