@@ -34,9 +34,12 @@ func (c *compileFlags) writeDir(notes io.Writer, o *lower.Output) error {
 		return usageError("%v", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(old)) {
+		if !old[name].ours {
+			continue
+		}
 		path := filepath.Join(c.outputDir, name)
-		why, stays := old.stays(name, o.Intents)
-		if stays {
+		why, goes := old.goes(name, o.Intents)
+		if !goes {
 			fmt.Fprintf(notes, "note: %s %s; it is left alone\n", path, why)
 			continue
 		}
@@ -48,29 +51,56 @@ func (c *compileFlags) writeDir(notes io.Writer, o *lower.Output) error {
 	return nil
 }
 
-// leftovers are the files of earlier runs that are not written now, with what they
-// hold.
-type leftovers map[string]lower.Made
+// leftover is a file of the folder that is not written now, with what it holds.
+type leftover struct {
+	docs []*yamlpos.Node
+	// made is what it holds if that is one object that intents were compiled to, ours
+	// that it is so.
+	made lower.Made
+	ours bool
+	// instead is the file that has the same object now.
+	instead string
+}
 
-// stays says whether a file is to be left alone and why, or why it goes. What
-// belongs to all intents goes when nothing of an intent that is not in the input is
-// left.
-func (l leftovers) stays(name string, intents []string) (why string, stays bool) {
-	other := func(m lower.Made) bool { return m.PartOf != "" && !slices.Contains(intents, m.PartOf) }
-	switch m := l[name]; {
-	case other(m):
-		return "was compiled from an intent that is not in the input", true
-	case m.PartOf != "":
-		return "intent " + m.PartOf + " no longer makes it", false
-	case m.Kind == "HostEndpoint":
-		return "was written by --host-endpoints", true
+// leftovers are those files by name.
+type leftovers map[string]leftover
+
+// goes says whether a file is to be taken away, or left alone, and why.
+func (l leftovers) goes(name string, intents []string) (why string, goes bool) {
+	if why, goes = l[name].outdated(intents); !goes || l[name].instead != "" {
+		return why, goes
 	}
+	set := l[name].made
 	for _, file := range slices.Sorted(maps.Keys(l)) {
-		if other(l[file]) {
-			return "may be needed by intent " + l[file].PartOf + ", which is not in the input", true
+		o := l[file]
+		if _, gone := o.outdated(intents); (!o.ours || !gone) && slices.ContainsFunc(o.docs, set.UsedBy) {
+			return "is still used by " + file, false
+		}
+		if set.PartOf == "" && o.of(intents) {
+			return "may be needed by intent " + o.made.PartOf + ", which is not in the input", false
 		}
 	}
-	return "no intent makes it any more", false
+	return why, true
+}
+
+// of says that a file is of an intent that is not in the input.
+func (o leftover) of(intents []string) bool {
+	return o.ours && o.instead == "" && o.made.PartOf != "" && !slices.Contains(intents, o.made.PartOf)
+}
+
+// outdated says whether no intent of the input makes a file, looked at by itself.
+func (o leftover) outdated(intents []string) (why string, is bool) {
+	switch m := o.made; {
+	case o.instead != "":
+		return o.instead + " has the same object", true
+	case o.of(intents):
+		return "was compiled from an intent that is not in the input", false
+	case m.PartOf != "":
+		return "intent " + m.PartOf + " no longer makes it", true
+	case m.Kind == "HostEndpoint":
+		return "was written by --host-endpoints", false
+	}
+	return "no intent makes it any more", true
 }
 
 // render gives each object a file.
@@ -78,24 +108,29 @@ func (c *compileFlags) render(o *lower.Output) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	for _, f := range o.Files() {
 		var b bytes.Buffer
-		name := f.Name
 		if c.output == "json" {
 			data, err := f.JSON()
 			if err != nil {
 				return nil, err
 			}
 			fmt.Fprintf(&b, "%s\n", data)
-			name = strings.TrimSuffix(name, filepath.Ext(name)) + ".json"
 		} else {
 			f.YAML(&b)
 		}
-		out[name] = b.Bytes()
+		out[c.fileName(f.Name)] = b.Bytes()
 	}
 	return out, nil
 }
 
-// earlier finds the files in the folder that hold compiled objects and are not
-// written now.
+// fileName is the name of a file in the form that is asked for.
+func (c *compileFlags) fileName(name string) string {
+	if c.output == "json" {
+		return strings.TrimSuffix(name, ".yaml") + ".json"
+	}
+	return name
+}
+
+// earlier reads the files in the folder that are not written now.
 func (c *compileFlags) earlier(now map[string][]byte) (leftovers, error) {
 	list, err := os.ReadDir(c.outputDir)
 	if err != nil {
@@ -111,13 +146,23 @@ func (c *compileFlags) earlier(now map[string][]byte) (leftovers, error) {
 		if err != nil {
 			return nil, err
 		}
-		if docs, _ := yamlpos.Parse(e.Name(), data); len(docs) == 1 {
-			if made, ok := lower.MadeOf(docs[0]); ok {
-				out[e.Name()] = made
-			}
-		}
+		out[e.Name()] = c.leftover(e.Name(), data, now)
 	}
 	return out, nil
+}
+
+func (c *compileFlags) leftover(name string, data []byte, now map[string][]byte) leftover {
+	var o leftover
+	o.docs, _ = yamlpos.Parse(name, data)
+	if len(o.docs) != 1 {
+		return o
+	}
+	if o.made, o.ours = lower.MadeOf(o.docs[0]); o.ours {
+		if same := c.fileName(o.made.File); now[same] != nil {
+			o.instead = same
+		}
+	}
+	return o
 }
 
 // writeAll writes files beside those that they replace, and puts them in place

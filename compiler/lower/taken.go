@@ -1,6 +1,9 @@
 package lower
 
 import (
+	"slices"
+	"strings"
+
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
 	"tortie/compiler/yamlpos"
@@ -19,12 +22,28 @@ func (f *facts) addTaken(s *cluster.Snapshot) {
 
 // Made is an object that intents were compiled to. PartOf is the intent, "" for what
 // belongs to all: tiers, host endpoints and the set of the cluster's own networks.
-type Made struct{ Kind, PartOf string }
+// File is the name of the file that it is written to.
+type Made struct{ Kind, Name, PartOf, File string }
 
 // MadeOf says of an object whether intents were compiled to it.
 func MadeOf(n *yamlpos.Node) (Made, bool) {
-	labels := n.Get("metadata").Get("labels")
-	return Made{Kind: n.Str("kind"), PartOf: labels.Str(partOf)}, labels.Str(managedBy) == "tortie"
+	meta := n.Get("metadata")
+	labels := meta.Get("labels")
+	m := Made{Kind: n.Str("kind"), Name: meta.Str("name"), PartOf: labels.Str(partOf)}
+	m.File = fileName(m.Kind, meta.Str("namespace"), m.Name)
+	return m, labels.Str(managedBy) == "tortie"
+}
+
+// UsedBy reports whether a selector of somewhere in an object asks for the networks
+// of a set that intents were compiled to.
+func (m Made) UsedBy(n *yamlpos.Node) bool {
+	switch {
+	case m.Kind != "GlobalNetworkSet" || n == nil:
+		return false
+	case n.Kind == yamlpos.String:
+		return strings.Contains(n.Text, netsLabel) && (strings.Contains(n.Text, "'"+m.Name+"'") || strings.Contains(n.Text, `"`+m.Name+`"`))
+	}
+	return slices.ContainsFunc(n.Items, m.UsedBy) || slices.ContainsFunc(n.Fields, func(f yamlpos.Field) bool { return m.UsedBy(f.Value) })
 }
 
 // named is what every object has.
