@@ -128,7 +128,7 @@ func TestIntent_CommandFails(t *testing.T) {
 		{"compile", 2, "no input"},
 		{"compile -f none.yaml", 2, "no documents of kind Intent"},
 		{"compile -f bad.yaml", 1, "bad.yaml:4:18: error: no party is called \"web\" [intent/unknown-party]"},
-		{"compile -f old.yaml", 0, "old.yaml:7:39: warning: the statement was for until 2029-12-31; it still holds [intent/expired]"},
+		{"compile -f old.yaml", 0, "old.yaml:7:39: warning: the statement's last day was 2029-12-31; it still holds [intent/expired]"},
 		{"compile -f gate.yaml", 1, "gate.yaml:6:24: error: without the cluster's networks this would cut pods and nodes off from each other [intent/no-cluster]"},
 		{"compile -f hosts.yaml", 0, "warning: no host endpoint is in party edge, but the labels of nodes n1 fit"},
 		{"compile -f hosts.yaml", 0, "cuts what no failsafe port and no statement leaves open to its hosts: the kubelet: logs, exec and metrics (tcp/10250)"},

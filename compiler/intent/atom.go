@@ -129,6 +129,8 @@ func Within(a, b *Atom) bool {
 		return true
 	case a.Kind == Nets && b.Kind == Nets:
 		return netsWithin(a.Party.Nets, b.Party)
+	case a.Kind == Service && b.Kind == Service:
+		return a.Party.Service == b.Party.Service
 	case a.Kind != b.Kind || !a.Subject():
 		return false
 	case a.Kind == Hosts:
@@ -142,6 +144,11 @@ func Within(a, b *Atom) bool {
 		return false
 	}
 	return q.Pods == nil || implies(p.Pods, q.Pods)
+}
+
+// among reports whether each end of an atom is surely one of a list of others.
+func among(a *Atom, list []*Atom) bool {
+	return slices.ContainsFunc(list, func(w *Atom) bool { return w == anyAtom || Within(a, w) })
 }
 
 // netsWithin reports whether networks lie in those of a party, and in none of its

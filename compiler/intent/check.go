@@ -34,12 +34,12 @@ func (l *linker) statement(d *Document, r *Rule) {
 // normal wants pods or hosts where the statement holds. A service in to stands for
 // the pods behind it.
 func (l *linker) normal(s *Statement) {
-	ends, where := append(slices.Clone(s.From), s.To...), "neither end is"
+	ends, where := append(slices.Clone(s.From), s.To...), "neither end names"
 	switch s.Rule.At {
 	case In:
-		ends, where = s.To, "the end at which it holds is not"
+		ends, where = s.To, "the end at which it holds does not name"
 	case Out:
-		ends, where = s.From, "the end at which it holds is not"
+		ends, where = s.From, "the end at which it holds does not name"
 	}
 	if !slices.ContainsFunc(ends, func(a *Atom) bool { return a.Subject() || a.Kind == Service }) {
 		l.report("intent/no-subject", diag.Error, s.Rule.Span, "name pods or hosts at one end",
@@ -138,7 +138,7 @@ func (t PortTerm) family() packet.Family {
 func (l *linker) date(s *Statement) {
 	if s.Rule.Until != "" && l.opt.Today != "" && s.Rule.Until < l.opt.Today {
 		l.report("intent/expired", diag.Warning, s.Rule.UntilSpan, "take the statement out, or give it a later date",
-			"the statement was for until %s; it still holds", s.Rule.Until)
+			"the statement's last day was %s; it still holds", s.Rule.Until)
 	}
 }
 
@@ -204,35 +204,6 @@ func (l *linker) unused() {
 	}
 }
 
-// conflicts reports denies that an earlier allow of another document defeats.
-func (l *linker) conflicts() {
-	all := l.program.Statements
-	for i := range all {
-		for j := range all {
-			deny, allow := &all[i], &all[j]
-			if !deny.Rule.Deny || allow.Rule.Deny || j > i || deny.Doc == allow.Doc ||
-				deny.Rule.Section != allow.Rule.Section || allow.Rule.At != 0 && allow.Rule.At != deny.Rule.At {
-				continue
-			}
-			if covers(allow.From, deny.From) && covers(allow.To, deny.To) && (portsCover(allow.On, deny.On) || portsCover(deny.On, allow.On)) {
-				l.diags.Add(diag.Finding{Code: "intent/defeated", Severity: diag.Warning, Span: deny.Rule.Span,
-					Hint:    "give intent " + deny.Doc.Name + " a lower order or an earlier tier",
-					Message: "an allow of intent " + allow.Doc.Name + " comes first, so this deny has no effect on what that allows" + onceEnforced(deny, allow),
-					Related: []diag.Related{{Span: allow.Rule.Span, Message: "allowed here"}}})
-				break
-			}
-		}
-	}
-}
-
-// onceEnforced says of an enforced deny that only the preview defeats it.
-func onceEnforced(deny, allow *Statement) string {
-	if allow.Doc.Stage && !deny.Doc.Stage {
-		return " once that intent, which is staged, is enforced"
-	}
-	return ""
-}
-
 // denied reports allows of which a deny of the same document, which counts first,
 // leaves nothing.
 func (l *linker) denied() {
@@ -254,9 +225,7 @@ func (l *linker) denied() {
 // denied at one end is not allowed by both.
 func (s *Statement) takes(allow *Statement) bool {
 	all := func(wide, narrow []*Atom) bool {
-		return !slices.ContainsFunc(narrow, func(x *Atom) bool {
-			return !slices.ContainsFunc(wide, func(w *Atom) bool { return w == anyAtom || Within(x, w) })
-		})
+		return !slices.ContainsFunc(narrow, func(x *Atom) bool { return !among(x, wide) })
 	}
 	// A service's ports are its own.
 	translated := slices.ContainsFunc(allow.To, func(a *Atom) bool { return a.Kind == Service && !slices.Contains(s.To, a) })

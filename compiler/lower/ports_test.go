@@ -14,6 +14,8 @@ func TestAddPort(t *testing.T) {
 		"1:5 10:20 http 4:12": "1:20 http",
 		"http 80 metrics":     "http 80 metrics",
 		"80 81":               "80 81",
+		"8080:8100 8101":      "8080:8101",
+		"10:20 30:40 21:29":   "10:40",
 	} {
 		var list []string
 		for _, p := range strings.Fields(given) {

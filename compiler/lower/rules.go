@@ -67,7 +67,8 @@ func mergeMatch(out []match, m match) []match {
 	return append(out, m)
 }
 
-// addPort adds a port or a range to a list in which those that overlap are one.
+// addPort adds a port or a range to a list in which ranges that overlap or touch
+// are one.
 func addPort(list []string, port string) []string {
 	if slices.Contains(list, port) {
 		return list
@@ -77,7 +78,7 @@ func addPort(list []string, port string) []string {
 	out := make([]string, 0, at+1)
 	for _, have := range list {
 		l, h, numbered := portRange(have)
-		if !ok || !numbered || h < low || high < l {
+		if !ok || !numbered || !join(low, high, l, h) {
 			out = append(out, have)
 			continue
 		}
@@ -87,6 +88,15 @@ func addPort(list []string, port string) []string {
 		port = portText(intent.PortTerm{HasPorts: true, First: uint16(low), Last: uint16(high)})
 	}
 	return slices.Insert(out, min(at, len(out)), port)
+}
+
+// join reports whether two ranges are one. Two single ports stay what they are.
+func join(low, high, l, h int) bool {
+	touch := 0
+	if low < high || l < h {
+		touch = 1
+	}
+	return l <= high+touch && low <= h+touch
 }
 
 func ptr[T any](v T) *T { return &v }
