@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"tortie/compiler/intent"
-	"tortie/compiler/selector"
 	"tortie/dataplane/packet"
 )
 
@@ -61,7 +60,8 @@ func (c *compiler) lockOut(p *intent.Protected, a *intent.Atom) {
 // one that is asked before the protection of a document.
 func (c *compiler) stays(d *intent.Document, a *intent.Atom, dir int, v vital, in ...intent.Section) bool {
 	return slices.ContainsFunc(c.program.Statements, func(s intent.Statement) bool {
-		return !s.Rule.Deny && slices.Contains(in, s.Rule.Section) && c.tierRank(s.Doc) <= c.tierRank(d) && holdsAt(&s, dir, a) && v.on(s.On)
+		return !s.Rule.Deny && slices.Contains(in, s.Rule.Section) && c.tierRank(s.Doc) <= c.tierRank(d) &&
+			holdsAt(&s, dir, a) && v.on(s.On) && c.facts.mayServe(v, subjects(&s, 1-dir))
 	})
 }
 
@@ -148,6 +148,14 @@ func (f *facts) concerns(v vital, peers []*intent.Atom) bool {
 	})
 }
 
+// mayServe reports whether what is open towards some parties may be enough for
+// something vital: its peers are outside, or nodes. Where no node is known, networks
+// may be theirs.
+func (f *facts) mayServe(v vital, peers []*intent.Atom) bool {
+	known := slices.ContainsFunc(f.nodes, func(n node) bool { return len(n.addrs) > 0 })
+	return v.outside || f.concerns(v, peers) || !known && slices.Contains(kinds(peers), intent.Nets)
+}
+
 // hasNodes reports whether networks have the address of a node.
 func (f *facts) hasNodes(a *intent.Atom) bool {
 	return slices.ContainsFunc(f.nodes, func(n node) bool {
@@ -156,24 +164,6 @@ func (f *facts) hasNodes(a *intent.Atom) bool {
 			return err == nil && a.Contains(addr)
 		})
 	})
-}
-
-// deniesDNS reports a deny that takes the cluster's DNS from all pods.
-func (c *compiler) deniesDNS(s *intent.Statement) {
-	if !s.Rule.Deny || s.Rule.Section != intent.Normal || s.Rule.At == intent.Out || !onDNS(s.On) || !slices.ContainsFunc(s.From, everybody) {
-		return
-	}
-	for _, a := range s.To {
-		if a.Kind == intent.Pods && c.servesDNS(a) || c.servedByDNS(a) {
-			c.warn("intent/lock-out", s.Rule.Span, "deny it from fewer, or on other ports than 53", "this denies all pods the cluster's DNS")
-		}
-	}
-}
-
-// everybody reports whether a party surely has all pods.
-func everybody(a *intent.Atom) bool {
-	p := a.Party
-	return a.Kind == intent.Any || a.Kind == intent.Pods && p.Namespace == "" && p.Namespaces == nil && len(p.Accounts) == 0 && p.Pods.Sel.Root.Op == selector.All
 }
 
 // on reports whether something vital is among some ports; none are all.
