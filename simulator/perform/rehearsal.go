@@ -2,6 +2,7 @@ package perform
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"tortie/dataplane/host"
@@ -102,6 +103,9 @@ func (r *Rehearsal) Impossible() string {
 	}
 	for i := range r.steps {
 		s := &r.steps[i]
+		if what := rewired(r.steps[0].fleet, s.fleet); what != "" {
+			return fmt.Sprintf("%s: %s; nodes, links and routes stay as they are at the beginning", s.where, what)
+		}
 		for j := range s.fleet.Hosts {
 			if h := &s.fleet.Hosts[j]; len(h.IPVS) > 0 {
 				return fmt.Sprintf("node %s has virtual servers of IPVS, which the kernel's part has not; --kube-proxy iptables or nftables", h.Name)
@@ -111,6 +115,31 @@ func (r *Rehearsal) Impossible() string {
 			if t.Proto != packet.ProtoTCP && t.Proto != packet.ProtoUDP && !t.Proto.IsICMP() {
 				return fmt.Sprintf("%s: connections of %s are not opened there, only those of TCP, UDP and ICMP", s.where, t.Proto)
 			}
+		}
+	}
+	return ""
+}
+
+// rewired says what of a fleet is no longer as it was besides rules; "" is nothing.
+func rewired(before, now *host.Fleet) string {
+	if before == now {
+		return ""
+	}
+	for i := range now.Hosts {
+		if s := &now.Hosts[i]; before.FindHost(s.Name) == nil {
+			return fmt.Sprintf("node %s is new", s.Name)
+		}
+	}
+	for i := range before.Hosts {
+		old := &before.Hosts[i]
+		s := now.FindHost(old.Name)
+		switch {
+		case s == nil:
+			return fmt.Sprintf("node %s is gone", old.Name)
+		case !reflect.DeepEqual(old.Links, s.Links):
+			return fmt.Sprintf("node %s has other links", s.Name)
+		case !reflect.DeepEqual(old.Routes, s.Routes), !reflect.DeepEqual(old.Rules, s.Rules):
+			return fmt.Sprintf("node %s has other routes", s.Name)
 		}
 	}
 	return ""

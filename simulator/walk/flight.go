@@ -58,8 +58,10 @@ type Outcome struct {
 	Origin int
 	// Accepted is the rule or policy that let the packet pass the last filter
 	// chain of INPUT, FORWARD or OUTPUT, and Marked the rule whose mark it was let
-	// pass by, if it was: the policy behind an accept.
+	// pass by, if it was: the policy behind an accept. AcceptedOrigin is Origin of the
+	// former.
 	Accepted, Marked eval.RuleRef
+	AcceptedOrigin   int
 	// Packet is the packet as it was delivered, sent or dropped.
 	Packet packet.Packet
 	// Fragments are what a packet that came in fragments is sent as; nil for

@@ -91,7 +91,7 @@ func (n *node) chain(h nf.Hook, s *step, f *flight) bool {
 		return false
 	}
 	if s.priority > nf.PriMangle && h != nf.PreRouting && h != nf.PostRouting {
-		n.accepted(f, res.Rule, s.priority)
+		n.accepted(f, res, s.priority)
 	}
 	if s.reroute && routingKey(&f.p) != before {
 		return n.reroute(h, f)

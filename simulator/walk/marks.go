@@ -8,12 +8,13 @@ import (
 // accepted remembers what let the packet pass a filter chain. A policy counts only
 // as long as no rule did it, and that of a chain before filtering has its place only
 // until there is one.
-func (n *node) accepted(f *flight, r eval.RuleRef, priority int32) {
+func (n *node) accepted(f *flight, res eval.Result, priority int32) {
+	r := res.Rule
 	if r.Rule == 0 && !f.end.Accepted.IsZero() && !(f.end.Accepted.Rule == 0 && f.early && priority <= nf.PriFilter) {
 		return
 	}
 	_, _, rule := n.eng.Place(r)
-	f.end.Accepted, f.end.Marked = r, n.marker(f, markAsked(rule))
+	f.end.Accepted, f.end.AcceptedOrigin, f.end.Marked = r, res.Origin, n.marker(f, markAsked(rule))
 	f.early = priority < nf.PriFilter
 }
 

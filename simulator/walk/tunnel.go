@@ -54,7 +54,7 @@ func (n *node) sendOuter(f *flight, l *host.Link, outer *packet.Packet) {
 		f.unknown(n, "tunnels in tunnels")
 		return
 	}
-	accepted, marked, answers := f.end.Accepted, f.end.Marked, f.end.Answers
+	inner := f.end
 	a := n.w.take(outer, f.depth+1)
 	a.on(n)
 	a.doubt = f.doubt
@@ -68,9 +68,9 @@ func (n *node) sendOuter(f *flight, l *host.Link, outer *packet.Packet) {
 	}
 	n.output(a, false)
 	f.end = n.w.give(a)
-	f.end.Answers = append(answers, f.end.Answers...)
+	f.end.Answers = append(inner.Answers, f.end.Answers...)
 	if f.end.Fate == Sent { // the rules of the inner packet are the ones of interest
-		f.end.Accepted, f.end.Marked = accepted, marked
+		f.end.Accepted, f.end.AcceptedOrigin, f.end.Marked = inner.Accepted, inner.AcceptedOrigin, inner.Marked
 	}
 }
 

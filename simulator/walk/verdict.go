@@ -29,7 +29,10 @@ func (w *Walker) reason(j *Journey) trace.Reason {
 			leg := &j.Legs[i]
 			if m := w.byName[leg.Node]; m != nil && !leg.Accepted.IsZero() {
 				r.Node = string(leg.Node)
-				return m.ruleReason(r, leg.behind())
+				if r = m.ruleReason(r, leg.behind()); leg.Marked.IsZero() {
+					r.Origin = cmp.Or(r.Origin, leg.AcceptedOrigin)
+				}
+				return r
 			}
 		}
 		r.Text = "no rule forbids it"
