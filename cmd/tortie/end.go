@@ -160,6 +160,12 @@ func (e *end) noPort() string {
 	return fmt.Sprintf("%q names no port; write %s:PORT/%s", e.text, text, e.proto)
 }
 
+// noPortHint says how to write the end with a port, as a finding has it.
+func (e *end) noPortHint() string {
+	what, hint, _ := strings.Cut(e.noPort(), "; ")
+	return what + "\n" + hint
+}
+
 // icmpFor makes ICMP that of the family.
 func (e *end) icmpFor(f packet.Family) error {
 	switch {

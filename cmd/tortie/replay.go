@@ -143,7 +143,7 @@ func readScenarios(file string, data []byte) ([]scenarioFile, diag.List) {
 func checkEnd(name string, dest bool) error {
 	e, err := parseEnd(name, dest)
 	if err == nil && dest && e.port == 0 && e.portName == "" && e.proto.HasPorts() {
-		return fmt.Errorf("%q names no port\nwrite %s:PORT", name, name)
+		return errors.New(e.noPortHint())
 	}
 	return err
 }

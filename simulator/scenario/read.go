@@ -274,6 +274,9 @@ func (r *reader) expect(d *ExpectDoc, s *Step, path []any) *Expect {
 	r.entries(d, s, e, path)
 	for i, c := range d.Packets {
 		r.policyWords(&c.By, join(path, "packets", i, "by"))
+		if c.Count < 0 {
+			r.bad("no rule meets fewer than 0 packets", "", join(path, "packets", i, "count")...)
+		}
 		e.Packets = append(e.Packets, RuleCount{Policy: c.By.policy(), Node: host.Name(c.Node), Packets: c.Count})
 	}
 	return e
@@ -283,6 +286,9 @@ func (r *reader) expect(d *ExpectDoc, s *Step, path []any) *Expect {
 func (r *reader) policyWords(d *PolicyDoc, path []any) {
 	r.oneOf("direction", d.Direction, []string{"ingress", "egress"}, join(path, "direction")...)
 	r.oneOf("kind", d.Kind, policyKinds, join(path, "kind")...)
+	if d.Rule < 0 {
+		r.bad(fmt.Sprintf("there is no rule %d", d.Rule), "rules count from 1", join(path, "rule")...)
+	}
 }
 
 // policyKinds are the kinds of what rules come from.
