@@ -97,12 +97,17 @@ const firstPort = 40000
 func Run(s *Scenario, world World) (*Result, diag.List) {
 	r := &run{script: s, world: world, fleets: map[int]*host.Fleet{}, failed: map[int]bool{}}
 	p := r.player()
-	out := &Result{Schema: Schema, Scenario: s.Name, Notes: p.Fleet.Notes, Steps: []StepResult{}}
+	out := &Result{Schema: Schema, Scenario: s.Name, Notes: slices.Clone(p.Fleet.Notes), Steps: []StepResult{}}
 	for i := range s.Steps {
 		var got StepResult
 		err := errSkip
 		if !s.Steps[i].faulty {
 			p, got, err = r.step(p, i)
+		}
+		for _, n := range p.Fleet.Notes {
+			if !slices.Contains(out.Notes, n) {
+				out.Notes = append(out.Notes, n)
+			}
 		}
 		r.picks = append(r.picks, got.picks)
 		p.checkNames(&s.Steps[i])
