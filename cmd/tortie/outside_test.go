@@ -71,3 +71,64 @@ func TestTrace_FromOutside(t *testing.T) {
 		}
 	}
 }
+
+// hostPortPods are pods of which the first node has ports to translate.
+const hostPortPods = `---
+apiVersion: v1
+kind: Pod
+metadata: {name: door, namespace: a}
+spec:
+  nodeName: n1
+  initContainers:
+  - {name: gone, ports: [{containerPort: 8001, hostPort: 8001}]}
+  - {name: side, restartPolicy: Always, ports: [{containerPort: 8002, hostPort: 8002, protocol: UDP}]}
+  containers: [{name: c, ports: [{containerPort: 8080, hostPort: 80}, {containerPort: 9, hostPort: 9009, hostIP: 192.0.2.1}, {containerPort: 9}, {containerPort: 10, hostPort: 9010, hostIP: "::"}]}]
+status: {podIP: 10.65.1.9, podIPs: [{ip: 10.65.1.9}, {ip: "fd65::1:9"}], phase: Running}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: process, namespace: a}
+spec: {nodeName: n2, hostNetwork: true, containers: [{name: c, ports: [{containerPort: 80, hostPort: 80}]}]}
+status: {podIP: 192.0.2.2, phase: Running}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: over, namespace: a}
+spec: {nodeName: n2, containers: [{name: c, ports: [{containerPort: 8080, hostPort: 8080}]}]}
+status: {podIP: 10.65.2.9, phase: Succeeded}
+`
+
+// What portmap translates for a pod is not for a process of its node, in both dataplanes.
+func TestTrace_HostPort(t *testing.T) {
+	const off = "---\n{apiVersion: operator.tigera.io/v1, kind: Installation, metadata: {name: default}, spec: {calicoNetwork: {hostPorts: Disabled}}}\n"
+	for _, c := range []struct{ extra, ends, verdict, want string }{
+		{"", "8.8.8.8 node:n1:80", "UNKNOWN", "192.0.2.1:80 is hostPort 80/tcp of pod a/door (port 8080)"},
+		{"", "8.8.8.8 node:n1:80/udp", "ALLOW", ""},
+		{"", "2001:db8:9::9 [2001:db8::1]:80", "UNKNOWN", "hostPort 80/tcp of pod a/door"},
+		{"", "a/two node:n1:80", "UNKNOWN", "hostPort 80/tcp"},
+		{"", "node:n1 192.0.2.1:80", "UNKNOWN", "hostPort 80/tcp"},
+		{"", "node:n1 192.0.2.2:80", "ALLOW", ""},
+		{"", "8.8.8.8 node:n2:80", "ALLOW", ""},
+		{"", "8.8.8.8 node:n2:8080", "ALLOW", ""},
+		{"", "8.8.8.8 10.65.1.9:80", "ALLOW", ""},
+		{"", "8.8.8.8 node:n1:8001", "ALLOW", ""},
+		{"", "8.8.8.8 node:n1:8002/udp", "UNKNOWN", "hostPort 8002/udp of pod a/door"},
+		{"", "8.8.8.8 node:n1:9009", "UNKNOWN", "hostPort 9009/tcp"},
+		{"", "2001:db8:9::9 [2001:db8::1]:9009", "ALLOW", ""},
+		{"", "8.8.8.8 node:n1:9010", "ALLOW", ""},
+		{"", "2001:db8:9::9 [2001:db8::1]:9010", "UNKNOWN", "hostPort 9010/tcp"},
+		{off, "8.8.8.8 node:n1:80", "ALLOW", ""},
+	} {
+		text := strings.NewReplacer("FLOATING", "Disabled", "TRAFFIC", "Cluster").Replace(outsideCluster) + hostPortPods + c.extra
+		file := filepath.Join(t.TempDir(), "cluster.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, dataplane := range []string{"iptables", "nftables"} {
+			out, errs, code := tortie(t, append([]string{"trace", "-f", file, "--dataplane", dataplane}, strings.Fields(c.ends)...)...)
+			if code != exitFine || !strings.HasPrefix(out, c.verdict+" ") || !strings.Contains(out, c.want) {
+				t.Errorf("%s (%s, %s): exit %d, want %s with %q\n%s%s", c.ends, dataplane, c.extra, code, c.verdict, c.want, out, errs)
+			}
+		}
+	}
+}

@@ -52,6 +52,19 @@ func (s *Snapshot) UsesPodCIDR() bool {
 	return false
 }
 
+// HasPortmap reports whether pods' hostPorts are translated to them, by the CNI plugin
+// portmap: Calico's manifests have it, and the operator unless its Installation says no.
+func (s *Snapshot) HasPortmap() bool {
+	for _, o := range s.Others {
+		if o.Kind == "Installation" && group(o.APIVersion) == "operator.tigera.io" {
+			if n := o.Node.Lookup("spec", "calicoNetwork", "hostPorts"); n != nil {
+				return n.Text != "Disabled"
+			}
+		}
+	}
+	return true
+}
+
 // autoHostEndpointConfig says whether kube-controllers makes host endpoints: its
 // environment decides, and then without templates, else its configuration
 // (kube-controllers/pkg/config/runconfig.go at v3.32).

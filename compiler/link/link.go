@@ -117,7 +117,7 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 	}
 	backend := backendOf(&result.Ruleset)
 	l.addForeign(name, backend, &result)
-	state.Ruleset = result.Ruleset
+	state.Ruleset, state.HostPorts = result.Ruleset, l.hostPorts(name)
 	origins, more, err := l.addServices(&state, backend, &result, proxy)
 	return state, origins, append(findings, more...), err
 }

@@ -35,11 +35,23 @@ type State struct {
 	// IPVSMissing says that virtual servers have the addresses of this link and
 	// that they are not known.
 	IPVSMissing LinkName `json:",omitempty"`
+	// HostPorts are ports that rules translate which are not in Ruleset.
+	HostPorts []HostPort `json:",omitempty"`
 	// Missing are the parts of the node that are not known; none of a modelled one.
 	Missing []Missing `json:",omitempty"`
 	// Kernel is the kernel's release ("6.18.44"); empty when unknown. A few
 	// behaviours differ between releases.
 	Kernel string `json:",omitempty"`
+}
+
+// HostPort is a port of a host that the CNI plugin portmap leads to a pod.
+type HostPort struct {
+	// Prefix has the host's addresses that it is for: one, or all of a family.
+	Prefix netip.Prefix
+	Proto  packet.Proto
+	Port   uint16
+	// Name says for people whose it is.
+	Name string
 }
 
 // IPVSLink is the link on which kube-proxy keeps the addresses of services in IPVS

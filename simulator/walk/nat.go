@@ -79,6 +79,10 @@ func (n *node) bind(h nf.Hook, s *step, m conntrack.Manip, f *flight) bool {
 			return true
 		}
 	}
+	if p := n.hostPort(f); p != nil && m == conntrack.DstManip {
+		f.unknown(n, trace.End(&f.p, false)+" is "+p.Name+": the CNI plugin portmap translates it to the pod, by rules that are not in the input")
+		return false
+	}
 	v := n.ct.NullBinding(f.ctx.Ct, m, n.w.now)
 	if v.Drop {
 		f.drop(n, h, string(v.Why))
@@ -86,6 +90,18 @@ func (n *node) bind(h nf.Hook, s *step, m conntrack.Manip, f *flight) bool {
 	}
 	n.noteFreedom(f.ctx.Ct.Conn)
 	return true
+}
+
+// hostPort is the port of the host that the packet is for and that rules translate which
+// are not known; nil for others.
+func (n *node) hostPort(f *flight) *host.HostPort {
+	for i := range n.state.HostPorts {
+		p := &n.state.HostPorts[i]
+		if p.Port == f.p.DstPort && p.Proto == f.p.Proto && p.Prefix.Contains(f.p.Dst) && n.routes.AddrType(f.p.Dst, "") == host.RouteLocal {
+			return p
+		}
+	}
+	return nil
 }
 
 func (n *node) noteFreedom(c *conntrack.Conn) {
