@@ -25,7 +25,10 @@ func newValidate() *cobra.Command {
 		Short: "Find what is wrong with objects before they are applied",
 		Long: `Find what an API server with Calico's resource definitions or Calico's own
 validator refuses (errors), and what both accept though it is surely not meant
-(warnings), each with its place and what to do about it.
+(warnings), each with its place and what to do about it. What is accepted and
+then stops Felix or makes it fail is found too, in all policies and settings,
+whether an endpoint has them or not: an error where Felix does not start at all,
+else a warning, since Felix goes on in its other dataplane (--strict counts it).
 
 Exit code 0: no errors; 1: errors (with --strict also warnings); 2: the input
 cannot be opened.`,
@@ -36,6 +39,8 @@ cannot be opened.`,
 	f.StringArrayVarP(&v.input.filenames, "filename", "f", nil, "file or folder of Calico and Kubernetes objects, or - for standard input (repeatable)")
 	f.BoolVar(&v.input.lenient, "lenient", false, "unknown fields are warnings")
 	f.BoolVar(&v.input.stored, "stored", false, "policies without types are as stored in a cluster: they govern both directions")
+	f.StringArrayVar(&v.input.felixEnv, "felix-env", nil, "KEY=VALUE of Felix's environment, as FELIX_LOGPREFIX=x (repeatable)")
+	f.StringVar(&v.input.dataplane, "dataplane", "", "iptables or nftables, whatever the configuration says")
 	f.StringVarP(&v.output, "output", "o", "text", "text or json")
 	f.BoolVar(&v.strict, "strict", false, "exit with 1 for warnings too")
 	f.BoolVar(&v.errorsOnly, "errors-only", false, "leave warnings out")
@@ -54,6 +59,9 @@ func (v *validateFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	l.findings = append(l.findings, l.named(check.Run(l.snapshot, check.Options{ErrorsOnly: v.errorsOnly, Lenient: v.input.lenient}))...)
+	if err := v.felix(l); err != nil {
+		return err
+	}
 	if v.errorsOnly {
 		l.findings = onlyErrors(l.findings)
 	}
@@ -64,6 +72,17 @@ func (v *validateFlags) run(cmd *cobra.Command) error {
 	if l.findings.HasErrors() || v.strict && count(l.findings, diag.Warning) > 0 {
 		return &exitError{code: exitFindings}
 	}
+	return nil
+}
+
+// felix adds what Felix does not start with or breaks on.
+func (v *validateFlags) felix(l *loaded) error {
+	known := l.findings
+	l.findings = nil
+	if err := v.input.newLinker(l); err != nil {
+		return err
+	}
+	l.findings = append(known, check.Beyond(l.snapshot, known, l.named(append(l.findings, l.linker.Problems()...)))...)
 	return nil
 }
 

@@ -43,29 +43,27 @@ func FromPod(o *corev1.Pod, at At) (e Endpoint, ok bool, diags diag.List) {
 	if podFinished(o) || len(ips) == 0 {
 		return e, false, nil
 	}
-	bad := func(what string, err any) (Endpoint, bool, diag.List) {
-		return Endpoint{}, false, diag.List{{
-			Code: "calico/unconvertible-pod", Severity: diag.Error, Span: at("metadata", "annotations"),
-			Message: fmt.Sprintf("pod %s/%s: %s: %v", o.Namespace, o.Name, what, err),
-			Hint:    "Calico takes a pod like this as having no endpoint",
-		}}
-	}
 	nets := ParseNets(ips)
-	if len(nets) != len(ips) {
-		return bad("address cannot be read", strings.Join(ips, ","))
-	}
-	nats, err := floatingIPs(o.Annotations, nets)
-	if err != nil {
-		return bad(annotationFloatingIPs, err)
-	}
-	spoof, err := spoofPrefixes(o.Annotations)
-	if err != nil {
-		return bad(annotationSpoof, err)
-	}
 	qos, problems := QoSFromAnnotations(o.Annotations)
 	for _, p := range problems {
-		diags.Add(diag.Finding{Code: "calico/bad-qos", Severity: diag.Warning, Span: at("metadata", "annotations", p.Annotation), Message: p.Message})
+		diags.Add(diag.Finding{Code: "calico/bad-qos", Severity: diag.Warning, Span: at("metadata", "annotations", p.Annotation), Message: p.Message, Hint: p.Hint})
 	}
+	nats, unread, _ := floatingIPs(o.Annotations, nets)
+	for _, ip := range unread {
+		diags.Add(diag.Finding{
+			Code: "calico/bad-floating-ip", Severity: diag.Warning, Span: at("metadata", "annotations", annotationFloatingIPs),
+			Message: fmt.Sprintf("%s: %q is not an address, or not of a family that the pod has; Calico leaves it out", annotationFloatingIPs, ip),
+			Hint:    `write addresses as '["172.16.0.5"]'`,
+		})
+	}
+	if why := unconvertible(o, nets); why != nil {
+		return Endpoint{}, false, append(diags, diag.Finding{
+			Code: "calico/unconvertible-pod", Severity: diag.Error, Span: at(why.path...),
+			Message: fmt.Sprintf("pod %s/%s: %s", o.Namespace, o.Name, why.text),
+			Hint:    "Calico takes a pod like this as having no endpoint; " + why.hint,
+		})
+	}
+	spoof, _ := spoofPrefixes(o.Annotations)
 	e = Endpoint{
 		Node: o.Spec.NodeName, Orchestrator: "k8s", Workload: o.Namespace + "/" + o.Name, Endpoint: "eth0",
 		Namespace: o.Namespace, Pod: o.Name,
@@ -102,10 +100,36 @@ func WhyNoEndpoint(o *corev1.Pod) string {
 		return "has ended" + phase + ": it has no network anymore"
 	case !o.Spec.HostNetwork && len(podIPs(o)) == 0:
 		return "has no address yet" + phase + ": status.podIP is empty"
-	case !o.Spec.HostNetwork && len(ParseNets(podIPs(o))) != len(podIPs(o)):
-		return "has an address that cannot be read: " + strings.Join(podIPs(o), ",")
+	case !o.Spec.HostNetwork:
+		if why := unconvertible(o, ParseNets(podIPs(o))); why != nil {
+			return "has no endpoint: " + why.text
+		}
 	}
 	return ""
+}
+
+// flaw is what Calico cannot make an endpoint of, and where it is.
+type flaw struct {
+	path       []any
+	text, hint string
+}
+
+// unconvertible is why Calico makes no endpoint of a pod that has a network and these
+// of its addresses could be read; nil when it does.
+func unconvertible(o *corev1.Pod, nets []netip.Prefix) *flaw {
+	annotation := func(name, hint string, err error) *flaw {
+		return &flaw{[]any{"metadata", "annotations", name}, fmt.Sprintf("%s: %v", name, err), hint}
+	}
+	if ips := podIPs(o); len(nets) != len(ips) {
+		return &flaw{[]any{"status"}, "address cannot be read: " + strings.Join(ips, ","), "correct the address"}
+	}
+	if _, _, err := floatingIPs(o.Annotations, nets); err != nil {
+		return annotation(annotationFloatingIPs, `write a list of addresses, as '["172.16.0.5"]'`, err)
+	}
+	if _, err := spoofPrefixes(o.Annotations); err != nil {
+		return annotation(annotationSpoof, `write a list of networks, as '["198.51.100.0/24"]'`, err)
+	}
+	return nil
 }
 
 // podFinished says that a pod no longer owns its address: it has ended, or it is
@@ -184,33 +208,31 @@ func podPorts(o *corev1.Pod) []EndpointPort {
 }
 
 // floatingIPs maps the addresses of the annotation to the pod's last address of
-// their family.
-func floatingIPs(annotations map[string]string, nets []netip.Prefix) ([]NAT, error) {
+// their family; unread are those that Calico passes over.
+func floatingIPs(annotations map[string]string, nets []netip.Prefix) (out []NAT, unread []string, err error) {
 	text, ok := annotations[annotationFloatingIPs]
 	if !ok {
-		return nil, nil
+		return nil, nil, nil
 	}
 	var ips []string
-	if err := json.Unmarshal([]byte(text), &ips); err != nil {
-		return nil, err
+	if json.Unmarshal([]byte(text), &ips) != nil {
+		return nil, nil, fmt.Errorf("%q is not a list of texts in JSON", text)
 	}
-	var out []NAT
 	for _, ip := range ips {
 		external, ok := parseAddr(ip)
-		if !ok {
-			continue
-		}
 		var internal netip.Addr
 		for _, n := range nets {
 			if n.Addr().Is6() == strings.Contains(ip, ":") {
 				internal = n.Addr()
 			}
 		}
-		if internal.IsValid() {
-			out = append(out, NAT{Internal: internal, External: external})
+		if !ok || !internal.IsValid() {
+			unread = append(unread, ip)
+			continue
 		}
+		out = append(out, NAT{Internal: internal, External: external})
 	}
-	return out, nil
+	return out, unread, nil
 }
 
 func spoofPrefixes(annotations map[string]string) ([]netip.Prefix, error) {
@@ -219,8 +241,8 @@ func spoofPrefixes(annotations map[string]string) ([]netip.Prefix, error) {
 		return nil, nil
 	}
 	var texts []string
-	if err := json.Unmarshal([]byte(text), &texts); err != nil {
-		return nil, err
+	if json.Unmarshal([]byte(text), &texts) != nil {
+		return nil, fmt.Errorf("%q is not a list of texts in JSON", text)
 	}
 	var out []netip.Prefix
 	for _, t := range texts {

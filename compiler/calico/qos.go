@@ -9,7 +9,7 @@ import (
 )
 
 // QoSProblem is an annotation that cannot be taken as it stands.
-type QoSProblem struct{ Annotation, Message string }
+type QoSProblem struct{ Annotation, Message, Hint string }
 
 // qosField is one limit: the annotations it comes from (the last one wins), the
 // bounds and where it goes.
@@ -52,7 +52,7 @@ func QoSFromAnnotations(a map[string]string) (*QoSControls, []QoSProblem) {
 			}
 			value, err := quantity(text, f.min, f.max)
 			if err != nil {
-				problems = append(problems, QoSProblem{name, err.Error()})
+				problems = append(problems, QoSProblem{name, err.Error(), fmt.Sprintf("give a number from %d to %d, also as 10k or 5M", f.min, f.max)})
 			}
 			*f.set(q) = value
 		}
@@ -61,7 +61,7 @@ func QoSFromAnnotations(a map[string]string) (*QoSControls, []QoSProblem) {
 	if text, ok := a[annotationDSCP]; ok {
 		dscp := numorstring.DSCPFromString(text)
 		if err := dscp.Validate(); err != nil {
-			problems = append(problems, QoSProblem{annotationDSCP, err.Error()})
+			problems = append(problems, QoSProblem{annotationDSCP, fmt.Sprintf("%q is not a DSCP, and the pod's packets get none", text), "give a number from 0 to 63, or a name as EF or AF41"})
 		} else {
 			q.DSCP = &dscp
 		}
@@ -92,7 +92,7 @@ func (q *QoSControls) dependencies() []QoSProblem {
 	drop := func(bad bool, value *int64, name, needs string) {
 		if bad && *value != 0 {
 			*value = 0
-			problems = append(problems, QoSProblem{qosPrefix + name, name + " needs " + needs})
+			problems = append(problems, QoSProblem{qosPrefix + name, name + " needs " + needs + "; it is left out", "add " + needs + ", or remove this annotation"})
 		}
 	}
 	drop(q.IngressBandwidth == 0, &q.IngressBurst, "ingressBurst", "ingressBandwidth")

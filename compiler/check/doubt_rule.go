@@ -78,7 +78,7 @@ func (o on) excluded(end path) {
 func (o on) protocolDoubts(p path) {
 	protocol, not := o.text(p.add("protocol")), o.text(p.add("notProtocol"))
 	if protocol != "" && not != "" {
-		code, why := "rule/protocol-twice", "a rule with both protocol and notProtocol: iptables cannot take it"
+		code, why := "rule/protocol-twice", "a rule with both protocol and notProtocol: in iptables mode Felix crashes, and render, trace and replay refuse it"
 		if protocolNumber(protocol) == protocolNumber(not) {
 			code, why = "rule/never", "protocol and notProtocol are the same: the rule matches no packet"
 		}

@@ -14,6 +14,7 @@ func (o on) selectorDoubts(at path) {
 		return
 	}
 	switch {
+	case o.src.Kind == "IPPool" && strings.ReplaceAll(o.text(at), " ", "") == "!all()": // a pool that nothing is given addresses of by itself
 	case !possible(root):
 		o.report("selector/never", at, "join alternatives with ||, or remove what contradicts", "%s: no labels can match %s", dotted(at), strings.TrimSpace(o.text(at)))
 	case asksLabels(root) && !possible(&selector.Expr{Op: selector.Not, Args: []*selector.Expr{root}}):

@@ -132,7 +132,7 @@ var doubtDocs = []diag.Entry{
 	},
 	{
 		Code: "rule/protocol-twice", Severity: diag.Warning, Title: "A rule with protocol and notProtocol",
-		Text: "Calico accepts it; iptables does not, and Felix cannot program anything while the policy is there.", Fix: "Leave notProtocol out.",
+		Text: "Calico accepts it, and so does Felix in nftables mode; so this is a warning. iptables does not take two protocols: Felix crashes again and again and programs nothing while the policy is there, and render, trace and replay in iptables mode refuse the input.", Fix: "Leave notProtocol out.",
 		Example: ruleExample("ingress", "  - action: Allow\n    protocol: TCP\n    notProtocol: UDP\n"),
 	},
 	{

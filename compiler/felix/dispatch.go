@@ -160,7 +160,7 @@ func workloadLess(a, b *resolve.Workload) bool {
 func (r *renderer) workloadChains(w *resolve.Workload) []chain {
 	to := endpointChain{
 		prefix: wlTo, iface: w.Iface, dir: ingress, use: forWorkload,
-		tiers: w.Tiers, profiles: w.Profiles, allow: r.filterAllow(), qos: &w.QoS,
+		tiers: w.Tiers, profiles: w.Profiles, allow: r.filterAllow(), qos: &w.QoS, place: w.Origin,
 	}
 	from := to
 	from.prefix, from.dir = wlFrom, egress

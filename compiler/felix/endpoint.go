@@ -27,6 +27,7 @@ type endpointChain struct {
 	failsafe      string
 	allow         nf.Target
 	qos           *resolve.QoS
+	place         resolve.Origin
 }
 
 // normal chains end with profiles and a drop.
@@ -113,7 +114,7 @@ func (r *renderer) packetRate(e *endpointChain) []rule {
 		return nil
 	}
 	if rate < 0 || rate > 10000 || burst < 1 || burst > 10000 {
-		r.problem(0, "packet rate limit of "+e.iface+" is outside of 1 to 10000; Felix crashes")
+		r.problemAt(e.place, "packet rate limit of "+e.iface+" is outside of 1 to 10000; Felix crashes")
 		return nil
 	}
 	limit := rateLimit{rate: uint64(rate), unit: nf.PerSecond, burst: uint32(burst), over: r.nft}

@@ -6,9 +6,6 @@ import "tortie/dataplane/nf"
 // fail: in iptables only the table filter has it, in nftables every hook but
 // postrouting.
 
-// denyActions are the parameters of the two dataplanes.
-var denyActions = map[bool]string{false: "iptablesfilterdenyaction", true: "nftablesfilterdenyaction"}
-
 func (r *renderer) checkRejects(l *layers) {
 	if !r.set.DenyReject {
 		return
@@ -19,7 +16,7 @@ func (r *renderer) checkRejects(l *layers) {
 				continue
 			}
 			if one.rejectFrom(h) {
-				r.badSetting(denyActions[r.nft], "filterDenyAction Reject: no reject is allowed in table "+string(one.name)+
+				r.badSetting(forDataplane(r.set, "filterdenyaction"), "filterDenyAction Reject: no reject is allowed in table "+string(one.name)+
 					", chain "+string(h.base)+"; Felix crashes")
 				return
 			}

@@ -60,6 +60,6 @@ func (r *renderer) checkLimit(c rateLimit) {
 	}
 	product := period * burst
 	if period == 0 || product > math.MaxUint32 && product&math.MaxUint32 < period {
-		r.problem(0, fmt.Sprintf("limit %d with burst %d cannot be kept by the kernel: Felix crashes in iptables mode", c.rate, burst))
+		r.badSetting("logactionratelimit", fmt.Sprintf("limit %d with burst %d cannot be kept by the kernel: Felix crashes in iptables mode", c.rate, burst))
 	}
 }

@@ -55,12 +55,22 @@ func (r *renderer) nftTable() nf.Table {
 		for _, c := range one.referred() {
 			name := layered(one.name, nf.ChainName(c.name))
 			if len(name) > maxKernelName {
-				r.problem(0, fmt.Sprintf("chain %.60s… has a name of %d bytes: the kernel takes %d and Felix crashes", name, len(name), maxKernelName))
+				r.problem(firstOrigin(c.rules), fmt.Sprintf("chain %.60s… has a name of %d bytes: the kernel takes %d and Felix crashes", name, len(name), maxKernelName))
 			}
 			t.Chains = append(t.Chains, nf.Chain{Name: name, Rules: r.nftRules(one.name, c.rules)})
 		}
 	}
 	return t
+}
+
+// firstOrigin is the first of the rules' origins, 0 where none has one.
+func firstOrigin(rules []rule) int {
+	for i := range rules {
+		if rules[i].origin != 0 {
+			return rules[i].origin
+		}
+	}
+	return 0
 }
 
 func (r *renderer) nftBase(l *layer, name nf.ChainName, base nf.Base) nf.Chain {

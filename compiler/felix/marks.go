@@ -39,9 +39,29 @@ func allocateMarks(s *resolve.Settings) (marks, error) {
 		m.nonCali = rest & -rest
 	}
 	if n := bits.OnesCount32(s.MarkMask); n < need {
-		return m, fmt.Errorf("mark mask %#x has %d bits; Felix needs %d and does not start", s.MarkMask, n, need)
+		return m, &SettingError{
+			Setting: forDataplane(s, "markmask"),
+			Text:    fmt.Sprintf("mark mask %#x has %s; Felix needs %d and does not start", s.MarkMask, plural(n, "bit"), need),
+			Hint:    "give it more bits, or leave it out: Felix's own is 0xffff0000",
+		}
 	}
 	return m, nil
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// forDataplane is the parameter of the two dataplanes' that holds: where
+// nftablesMode is Auto, that of iptables in either case.
+func forDataplane(s *resolve.Settings, name string) string {
+	if s.NFTables && !s.NFTablesAuto {
+		return "nftables" + name
+	}
+	return "iptables" + name
 }
 
 // WireguardMark is the mark of the packets that Felix has WireGuard send; 0 when it

@@ -36,9 +36,14 @@ func limited(prefix, name string, most int) string {
 // chainName is limited to what the mode allows. In nftables mode Felix wants more
 // characters of the hash than it has, when a name is too long.
 func (r *renderer) chainName(prefix, name string) string {
+	return r.chainNameOf(resolve.Origin{}, prefix, name)
+}
+
+// chainNameOf is the name of a chain of the object at a place.
+func (r *renderer) chainNameOf(place resolve.Origin, prefix, name string) string {
 	if r.nft {
 		if len(prefix)+len(name) > maxNftChain {
-			r.problem(0, fmt.Sprintf("chain name %.60s… has %d bytes: Felix crashes when it shortens it in nftables mode", prefix+name, len(prefix)+len(name)))
+			r.problemAt(place, fmt.Sprintf("chain name %.60s… has %d bytes: Felix crashes when it shortens it in nftables mode", prefix+name, len(prefix)+len(name)))
 		}
 		return limited(prefix, name, maxNftChain)
 	}
@@ -74,7 +79,7 @@ func policyText(id resolve.PolicyID) string {
 }
 
 func (r *renderer) policyChain(d direction, id resolve.PolicyID) string {
-	return r.chainName(d.policyPrefix(), policyText(id))
+	return r.chainNameOf(r.places[id], d.policyPrefix(), policyText(id))
 }
 
 func (r *renderer) profileChain(d direction, name string) string {

@@ -61,7 +61,15 @@ type Problem struct {
 	Unwritable bool
 	// Setting is the parameter of Felix's that is behind it, in lower case.
 	Setting string
+	// Place is where the object is that is behind it; empty where Origin or Setting
+	// says that.
+	Place resolve.Origin
 }
+
+// SettingError is a parameter with which Felix does not start.
+type SettingError struct{ Setting, Text, Hint string }
+
+func (e *SettingError) Error() string { return e.Text }
 
 // Result is what Felix programs on one node.
 type Result struct {

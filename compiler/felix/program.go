@@ -13,8 +13,7 @@ import (
 var ErrEBPF = errors.New("eBPF mode: Felix enforces policy without chains")
 
 // Program makes the rules of the node that the view describes. An error says
-// that Felix does not program chains there at all: eBPF mode, or a mark mask
-// with which it does not start. What is in Result.Problems is rendered as far as
+// that Felix does not program chains there at all: eBPF mode, or a SettingError. What is in Result.Problems is rendered as far as
 // it can be.
 func Program(v *resolve.View) (Result, error) {
 	if v.Settings.BPF {

@@ -19,6 +19,7 @@ type renderer struct {
 	nft    bool
 
 	selectors map[resolve.PolicyID]string
+	places    map[resolve.PolicyID]resolve.Origin
 	logLimit  *rateLimit
 	epMarks   map[string]uint32
 
@@ -52,10 +53,11 @@ func (l *layer) add(c ...chain) { l.chains = append(l.chains, c...) }
 func newRenderer(v *resolve.View, m marks, f packet.Family, o *origins, p *[]Problem) *renderer {
 	r := &renderer{
 		view: v, set: &v.Settings, marks: m, family: f, nft: v.Settings.NFTables,
-		selectors: map[resolve.PolicyID]string{}, origins: o, problems: p,
+		selectors: map[resolve.PolicyID]string{}, places: map[resolve.PolicyID]resolve.Origin{}, origins: o, problems: p,
 	}
 	for i := range v.Policies {
 		r.selectors[v.Policies[i].ID] = v.Policies[i].Selector
+		r.places[v.Policies[i].ID] = v.Policies[i].Origin
 	}
 	r.logLimit = r.parseLogLimit()
 	if r.set.IPVS {
@@ -67,6 +69,13 @@ func newRenderer(v *resolve.View, m marks, f packet.Family, o *origins, p *[]Pro
 // problem notes a problem, once.
 func (r *renderer) problem(origin int, text string) {
 	if one := (Problem{Text: text, Origin: origin}); !slices.Contains(*r.problems, one) {
+		*r.problems = append(*r.problems, one)
+	}
+}
+
+// problemAt notes a problem with an object, once.
+func (r *renderer) problemAt(place resolve.Origin, text string) {
+	if one := (Problem{Text: text, Place: place}); !slices.Contains(*r.problems, one) {
 		*r.problems = append(*r.problems, one)
 	}
 }

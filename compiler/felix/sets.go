@@ -175,11 +175,26 @@ func (r *renderer) checkOverlap(set nf.SetName, members []resolve.Member) {
 	var wide netip.Prefix
 	for _, m := range members {
 		if wide.IsValid() && wide.Contains(m.Prefix.Addr()) {
-			r.problem(0, fmt.Sprintf("set %s has %s within %s: nft refuses it and Felix crashes", set, m.Prefix, wide))
+			r.overlap(m.Prefix, fmt.Sprintf("set %s has %s within %s: nft refuses it and Felix crashes", set, m.Prefix, wide))
 			return
 		}
 		wide = m.Prefix
 	}
+}
+
+// overlap notes a network within another one: a pool, or an external node.
+func (r *renderer) overlap(inner netip.Prefix, text string) {
+	for _, p := range r.view.Pools {
+		if p.CIDR == inner {
+			r.problemAt(p.Origin, text)
+			return
+		}
+	}
+	if slices.Contains(r.set.ExternalNodes, inner) {
+		r.badSetting("externalnodescidrlist", text)
+		return
+	}
+	r.problem(0, text)
 }
 
 func compareMembers(a, b resolve.Member) int {

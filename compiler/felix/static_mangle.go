@@ -61,6 +61,7 @@ func (r *renderer) manglePostrouting() chain {
 type dscpRule struct {
 	addrs []netip.Addr
 	value uint8
+	place resolve.Origin
 }
 
 // text is what Felix sorts by and writes as the source.
@@ -75,19 +76,19 @@ func (d dscpRule) text() string {
 // dscpRules are the endpoints with a DSCP value and an address of the family.
 func (r *renderer) dscpRules() []dscpRule {
 	var out []dscpRule
-	add := func(addrs []netip.Addr, value uint8) {
+	add := func(addrs []netip.Addr, value uint8, place resolve.Origin) {
 		if len(addrs) > 0 {
-			out = append(out, dscpRule{addrs, value})
+			out = append(out, dscpRule{addrs, value, place})
 		}
 	}
 	for i := range r.view.Workloads {
 		if w := &r.view.Workloads[i]; w.HasDSCP {
-			add(prefixAddrs(r.workloadNets(w)), w.DSCP)
+			add(prefixAddrs(r.workloadNets(w)), w.DSCP, w.Origin)
 		}
 	}
 	for i := range r.view.Hosts {
 		if h := &r.view.Hosts[i]; h.HasDSCP {
-			add(r.expected(h), h.DSCP)
+			add(r.expected(h), h.DSCP, h.Origin)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b dscpRule) int { return cmp.Compare(a.text(), b.text()) })
@@ -122,7 +123,7 @@ func (r *renderer) dscpChain() chain {
 	c := chain{name: egressDSCP}
 	for _, d := range r.dscpRules() {
 		if r.nft && len(d.addrs) > 1 {
-			r.problem(0, "DSCP for several addresses ("+d.text()+") is no nftables rule; Felix crashes")
+			r.problemAt(d.place, "DSCP for several addresses ("+d.text()+") is no nftables rule; Felix crashes")
 		}
 		for _, a := range d.addrs {
 			c.rules = append(c.rules, on(nf.SetDSCP{DSCP: d.value}, hostNet(nf.Src, a)))

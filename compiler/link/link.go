@@ -105,16 +105,14 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 		return state, []host.Origin{{}}, findings, nil
 	}
 	result, err := felix.Program(view)
+	place := func(parameter string) diag.Span { return l.index.PlaceOf(string(name), parameter) }
+	if f, ok := settingFinding(err, place); ok {
+		return state, []host.Origin{{}}, append(findings, f), nil
+	}
 	if err != nil {
 		return state, nil, findings, fmt.Errorf("node %s: %w", name, err)
 	}
-	for _, p := range result.Problems {
-		f := problemFinding(p, result.Origins)
-		if p.Setting != "" {
-			f.Span = l.index.PlaceOf(string(name), p.Setting)
-		}
-		findings.Add(f)
-	}
+	findings = append(findings, problemFindings(&result, place)...)
 	backend := backendOf(&result.Ruleset)
 	l.addForeign(name, backend, &result)
 	state.Ruleset, state.HostPorts = result.Ruleset, l.hostPorts(name)
@@ -195,21 +193,6 @@ func unheld(v *resolve.View, s *host.State) (out diag.List) {
 			Span:    diag.Span{File: h.Origin.File, Start: diag.Pos{Line: h.Origin.Line, Col: h.Origin.Col}}})
 	}
 	return out
-}
-
-func problemFinding(p felix.Problem, origins []felix.Origin) diag.Finding {
-	o := origins[p.Origin]
-	f := diag.Finding{
-		Code: "felix/breaks", Severity: diag.Warning, Message: p.Text,
-		Span: diag.Span{File: o.File, Start: diag.Pos{Line: o.Line, Col: o.Col}},
-	}
-	if strings.Contains(p.Text, "Felix crashes") {
-		f.Hint = "until that is written in another way, Felix programs nothing new on the node"
-	}
-	if p.Unwritable {
-		f.Severity = diag.Error
-	}
-	return f
 }
 
 // originsOf adds to the ends of tiers where the tiers are written.

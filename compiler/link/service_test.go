@@ -11,6 +11,7 @@ import (
 
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
+	"tortie/compiler/resolve"
 	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
 )
@@ -22,7 +23,7 @@ func TestCodes_CoverFindings(t *testing.T) {
 		t.Fatal(err)
 	}
 	explained := map[string]bool{}
-	for _, c := range Codes() {
+	for _, c := range slices.Concat(Codes(), resolve.Codes()) {
 		explained[c.Code] = true
 	}
 	for _, file := range files {

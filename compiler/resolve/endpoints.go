@@ -102,7 +102,7 @@ func governs(types []string) (ingress, egress bool) {
 func (n *nodeResolver) workloads() {
 	for i := range n.index.model.Endpoints {
 		e := &n.index.model.Endpoints[i]
-		if e.Value.Node != n.name {
+		if e.Value.Node != n.name && !(n.setup != nil && special(&e.Value)) {
 			continue
 		}
 		if len(e.Value.AllowSpoofed) > 0 && !n.view.Settings.SpoofingAllowed {
@@ -114,6 +114,9 @@ func (n *nodeResolver) workloads() {
 			continue
 		}
 		n.view.Workloads = append(n.view.Workloads, n.workload(e))
+	}
+	if n.setup != nil {
+		n.view.Workloads = append(n.view.Workloads, n.governedByAll())
 	}
 	sort.Slice(n.view.Workloads, func(i, j int) bool {
 		return workloadKey(&n.view.Workloads[i]) < workloadKey(&n.view.Workloads[j])
@@ -167,7 +170,7 @@ func (n *nodeResolver) hosts() {
 	for i := range n.index.model.HostEndpoints {
 		src := &n.index.model.HostEndpoints[i]
 		h := &src.Value
-		if h.Node != n.name {
+		if h.Node != n.name && !(n.setup != nil && h.DSCP != nil) {
 			continue
 		}
 		all := n.match(n.index.labels.of(h.Labels, h.Profiles))
@@ -198,10 +201,9 @@ func splitFamilies(addrs []netip.Addr) (v4, v6 []netip.Addr) {
 	return v4, v6
 }
 
-func originOf(s cluster.Source) Origin {
-	at := s.Span().Start
-	return Origin{File: s.File, Line: at.Line, Col: at.Col}
-}
+func originOf(s cluster.Source) Origin { return originAt(s.Span()) }
+
+func originAt(s diag.Span) Origin { return Origin{File: s.File, Line: s.Start.Line, Col: s.Start.Col} }
 
 func (n *nodeResolver) want(profiles []string) {
 	if n.wanted == nil {

@@ -19,6 +19,9 @@ import (
 // the strongest last: "default", one whose nodeSelector selects the node, the
 // node's own (felix/calc/config_batcher.go).
 func (n *nodeResolver) felixConfigurations() []cluster.Object[v3.FelixConfiguration] {
+	if n.setup != nil {
+		return n.setup.configs
+	}
 	var global, selected, own []cluster.Object[v3.FelixConfiguration]
 	for _, o := range n.index.snapshot.FelixConfigurations {
 		switch name := o.Object.Name; {
@@ -81,6 +84,10 @@ func (n *nodeResolver) felixConfig(o cluster.Object[v3.FelixConfiguration]) Conf
 // does.
 func (x *Index) PlaceOf(node, parameter string) diag.Span {
 	n := &nodeResolver{index: x, name: node}
+	return n.placeOf(parameter)
+}
+
+func (n *nodeResolver) placeOf(parameter string) diag.Span {
 	for _, o := range slices.Backward(n.felixConfigurations()) {
 		if value, ok := n.felixConfig(o)[parameter]; ok {
 			return placeOf(ConfigProblem{Name: parameter, Value: value}, []cluster.Object[v3.FelixConfiguration]{o}, []Config{{parameter: value}})

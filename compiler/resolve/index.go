@@ -86,8 +86,12 @@ type NodeOptions struct {
 // Node resolves one node. Findings are about objects that Felix would ignore or
 // refuse.
 func (x *Index) Node(name string, opt NodeOptions) (*View, diag.List) {
-	n := &nodeResolver{index: x, name: name, scanner: &scanner{selectors: x.selectors, sets: map[string]*setSpec{}}}
-	n.view = &View{Hostname: name, Interfaces: opt.Interfaces}
+	return x.resolve(&nodeResolver{index: x, name: name}, opt)
+}
+
+func (x *Index) resolve(n *nodeResolver, opt NodeOptions) (*View, diag.List) {
+	n.scanner = &scanner{selectors: x.selectors, sets: map[string]*setSpec{}}
+	n.view = &View{Hostname: n.name, Interfaces: opt.Interfaces}
 	n.findings = append(n.findings, x.findings...)
 	n.settings(opt)
 	n.workloads()
@@ -123,6 +127,9 @@ type nodeResolver struct {
 	// profiles that local endpoints name, in order of first use.
 	active map[calico.PolicyID]bool
 	wanted map[string]bool
+	// setup is in place of the node's own FelixConfigurations, and everything is
+	// resolved, if it is not nil.
+	setup *Setup
 }
 
 // findNode returns the model's node, or nil.

@@ -14,6 +14,14 @@ import (
 // settings merges Felix's configuration and what the node and the pools say of
 // tunnels.
 func (n *nodeResolver) settings(opt NodeOptions) {
+	n.configured(opt)
+	n.pools()
+	n.nodes()
+	n.loopCIDRs()
+}
+
+// configured merges Felix's configuration.
+func (n *nodeResolver) configured(opt NodeOptions) {
 	sources := []Config{opt.Base, n.clusterType()}
 	objects := n.felixConfigurations()
 	for _, o := range objects {
@@ -32,9 +40,6 @@ func (n *nodeResolver) settings(opt NodeOptions) {
 	s.IPVS = opt.IPVS
 	s.NFTables = s.NFTables || s.NFTablesAuto && opt.ProxyNFTables
 	n.view.Settings = s
-	n.pools()
-	n.nodes()
-	n.loopCIDRs()
 }
 
 func problemFinding(p ConfigProblem) diag.Finding {
@@ -58,7 +63,7 @@ func (n *nodeResolver) pools() {
 			continue // Of several pools of one prefix the first by name counts.
 		}
 		seen[cidr.Masked()] = true
-		pool := Pool{CIDR: cidr.Masked(), Masquerade: spec.NATOutgoing}
+		pool := Pool{CIDR: cidr.Masked(), Masquerade: spec.NATOutgoing, Origin: originAt(o.Source.At("spec", "cidr"))}
 		pool.LoadBalancerOnly = len(spec.AllowedUses) == 1 && spec.AllowedUses[0] == v3.IPPoolAllowedUseLoadBalancer
 		n.view.Pools = append(n.view.Pools, pool)
 		vxlan := spec.VXLANMode != "" && spec.VXLANMode != v3.VXLANModeNever

@@ -275,6 +275,7 @@ type Pool struct {
 	Masquerade bool
 	// LoadBalancerOnly says that allowedUses is just LoadBalancer.
 	LoadBalancerOnly bool
+	Origin           Origin
 }
 
 // Node is one node's addresses; invalid when it has none of the family.
