@@ -144,17 +144,45 @@ func (d *decoder) wrongType(n *Node, want, path string) {
 		Code: "yaml/wrong-type", Severity: diag.Error, Span: n.Span,
 		Message: fmt.Sprintf("%s: expected %s, found %s", orTop(path), want, n.describe()),
 	}
-	switch {
-	case want == "string" && (n.Kind == Bool || n.Kind == Int || n.Kind == Float):
-		f.Hint = "put it in quotes"
-	case n.Kind == String && (want == "integer" || want == "boolean" || want == "number"):
-		f.Hint = "write it without quotes, as a plain " + want
-	case strings.HasPrefix(want, "list") && n.Kind != List:
-		f.Hint = "start the value with a dash: - …"
-	case want == "mapping" && n.Kind == List:
-		f.Hint = "leave out the dash"
-	}
+	f.Hint = typeHint(n, want, path)
 	d.diags.Add(f)
+}
+
+// typeHint says what to write in place of a value of another type.
+func typeHint(n *Node, want, path string) string {
+	field := path[strings.LastIndexByte(path, '.')+1:]
+	switch {
+	case want == "string" && n.Kind == Map && strings.HasSuffix(strings.ToLower(field), "selector"):
+		return "a selector is one text: " + field + ": " + selectorOf(n)
+	case want == "string" && (n.Kind == Bool || n.Kind == Int || n.Kind == Float):
+		return "put it in quotes"
+	case n.Kind == String && (want == "integer" || want == "boolean" || want == "number"):
+		return "write it without quotes, as a plain " + want
+	case strings.HasPrefix(want, "list") && n.Kind != List:
+		return "start the value with a dash: - …"
+	case want == "mapping" && n.Kind == List:
+		return "leave out the dash"
+	case want == "mapping":
+		return "write fields below it, each as NAME: VALUE"
+	case n.Kind == List:
+		return "give one value, without a dash or brackets"
+	}
+	return "give one " + strings.TrimPrefix(want, "an ") + ", on the line of the field"
+}
+
+// selectorOf is a mapping of labels as a selector.
+func selectorOf(n *Node) string {
+	var parts []string
+	for _, f := range n.Fields {
+		if f.Value.Kind == Map || f.Value.Kind == List || strings.ContainsAny(f.Value.Text, "'") {
+			return "app == 'web'"
+		}
+		parts = append(parts, f.Key+" == '"+f.Value.Text+"'")
+	}
+	if len(parts) == 0 {
+		return "all()"
+	}
+	return strings.Join(parts, " && ")
 }
 
 func (d *decoder) structure(n *Node, v reflect.Value, path string) {
