@@ -65,7 +65,7 @@ func (c *compileFlags) run(cmd *cobra.Command) error {
 	}
 	c.input.refuse(l)
 	l.findings.Sort()
-	l.writeFindings(cmd, cmd.ErrOrStderr(), 50)
+	l.writeFindings(cmd, cmd.ErrOrStderr(), 0)
 	if e := l.failure("nothing was compiled"); e != nil {
 		if l.onlyIntents() {
 			e.code = exitFindings

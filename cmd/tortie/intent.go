@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"time"
 
+	"tortie/compiler/check"
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
 	"tortie/compiler/intent"
@@ -19,7 +21,8 @@ const compiledName = "(compiled from intent)"
 var clock = time.Now
 
 // compileIntents compiles the intents among the documents of a snapshot; nil if
-// there are none. Objects come out only when no finding is an error.
+// there are none. When a finding is an error, what comes out is of the parts that
+// can be judged all the same, for their mistakes to be found at once.
 func compileIntents(s *cluster.Snapshot, opt lower.Options) (*lower.Output, diag.List) {
 	var docs []*intent.Document
 	var diags diag.List
@@ -35,11 +38,19 @@ func compileIntents(s *cluster.Snapshot, opt lower.Options) (*lower.Output, diag
 	}
 	p, found := intent.Link(docs, intent.Options{Tiers: lower.Tiers(s), Today: clock().UTC().Format(time.DateOnly)})
 	diags = append(diags, found...)
-	if diags.HasErrors() {
-		return &lower.Output{}, diags
+	if !diags.HasErrors() {
+		out, found := lower.Compile(p, s, opt)
+		if diags = append(diags, found...); !found.HasErrors() {
+			return out, diags
+		}
 	}
-	out, found := lower.Compile(p, s, opt)
-	diags = append(diags, found...)
+	out, found := lower.Compile(p.Independent(), s, opt)
+	for _, f := range found {
+		known := slices.ContainsFunc(diags, func(o diag.Finding) bool { return o.Code == f.Code && o.Span == f.Span })
+		if f.Code == "intent/no-cluster" && !known {
+			diags.Add(f)
+		}
+	}
 	return out, diags
 }
 
@@ -70,20 +81,32 @@ func withoutWords(l diag.List, at []diag.Span) diag.List {
 func (l *loaded) addIntents(files []cluster.File, opt cluster.Options, first diag.List) diag.List {
 	out, diags := compileIntents(l.snapshot, l.lower)
 	l.findings = append(l.findings, diags...)
-	if out == nil || diags.HasErrors() {
+	if out == nil {
 		return first
 	}
 	var b bytes.Buffer
 	if err := out.WriteYAML(&b); err != nil {
 		return first
 	}
-	l.compiled = out
-	l.texts[compiledName] = b.Bytes()
 	file := cluster.File{Name: compiledName, Data: b.Bytes()}
 	opt.Instead = compiledName
 	snapshot, found := cluster.Read(append(files, file), opt)
+	if diags.HasErrors() {
+		return append(first, mistakesInRaw(out, file, snapshot, found, opt)...)
+	}
+	l.compiled = out
+	l.texts[compiledName] = file.Data
 	l.snapshot = snapshot
 	return l.named(found)
+}
+
+// mistakesInRaw are the errors in rules that were carried through, at their places
+// in the intents.
+func mistakesInRaw(o *lower.Output, file cluster.File, s *cluster.Snapshot, found diag.List, opt cluster.Options) diag.List {
+	found = append(found, check.Refused(s, check.Options{Lenient: opt.Lenient, Stored: opt.Stored})...)
+	found = slices.DeleteFunc(found, func(f diag.Finding) bool { return f.Severity != diag.Error || f.Span.File != file.Name })
+	tried := loaded{compiled: o, texts: map[string][]byte{file.Name: file.Data}}
+	return slices.DeleteFunc(tried.named(found), func(f diag.Finding) bool { return !o.InRaw(f.Span) })
 }
 
 // enforceStaged takes staged policies as enforced, those of intents too, and says
@@ -94,6 +117,9 @@ func (l *loaded) enforceStaged() int {
 	}
 	return l.snapshot.EnforceStaged()
 }
+
+// rulePath is where a rule is in a compiled object, which nobody wrote.
+var rulePath = regexp.MustCompile(`\bspec\.(ingress|egress)\[\d+\]`)
 
 // named gives findings about compiled objects the places of the intents behind
 // them.
@@ -112,7 +138,11 @@ func (l *loaded) named(found diag.List) diag.List {
 		*at = places.Intent(*at)
 	}
 	for i := range found {
+		ours := found[i].Span.File == compiledName
 		place(&found[i].Span)
+		if ours && l.compiled.InRaw(found[i].Span) {
+			found[i].Message = rulePath.ReplaceAllString(found[i].Message, "spec.raw.rule")
+		}
 		for k := range found[i].Related {
 			place(&found[i].Related[k].Span)
 		}

@@ -120,11 +120,24 @@ func TestIntent_CommandFails(t *testing.T) {
 	write("gate.yaml", "apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: a}\nspec:\n  parties: {edge: {hosts: has(a)}}\n  nodePorts: {protect: edge}\n")
 	write("hosts.yaml", "apiVersion: projectcalico.org/v3\nkind: Node\nmetadata: {name: n1, labels: {role: edge}}\nspec: {bgp: {ipv4Address: 192.0.2.1/24}}\n---\n"+
 		"apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: a}\nspec:\n  parties: {edge: {hosts: role == 'edge'}}\n  protect: [edge]\n")
+	write("all.yaml", "apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: a}\nspec:\n  parties: {edge: {hosts: has(a)}, net: {nets: [192.0.2.0/24]}}\n  protect: [nobody, net]\n"+
+		"  nodePorts: {protect: edge}\n  raw:\n  - {party: edge, direction: in, rule: {action: allow}}\n  - {party: net, direction: in, rule: {action: deny}}\n")
+	write("trust.yaml", "apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: a}\nspec:\n  parties: {edge: {hosts: has(a)}}\n  nodePorts: {protect: edge, trust: [nobody]}\n")
+	write("many.yaml", "apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: a}\nspec:\n  protect:\n"+strings.Repeat("  - {party: nobody}\n", 60))
+	long := strings.Repeat("a", 60)
+	write("long.yaml", "apiVersion: tortie.dev/v1\nkind: Intent\nmetadata: {name: "+long+"}\nspec:\n  parties: {web: {namespace: shop}, net: {nets: [192.0.2.0/24, 198.51.100.0/24]}}\n  deny: [{from: net, to: web}]\n")
 	rows := []struct {
 		args string
 		code int
 		want string
 	}{
+		{"compile -f all.yaml", 1, "all.yaml:6:13: error: no party is called \"nobody\" [intent/unknown-party]"},
+		{"compile -f all.yaml", 1, "all.yaml:7:24: error: without the cluster's networks this would cut pods and nodes off from each other [intent/no-cluster]"},
+		{"compile -f all.yaml", 1, "all.yaml:9:49: error: spec.raw.rule.action: \"allow\" is not a value of this field [value/not-one-of]"},
+		{"compile -f all.yaml", 1, "tortie: 5 errors in all.yaml; nothing was compiled"},
+		{"compile -f trust.yaml", 1, "tortie: 1 error in trust.yaml; nothing was compiled"},
+		{"compile -f many.yaml", 1, "many.yaml:65:13: error: no party is called \"nobody\""},
+		{"compile -f long.yaml", 1, "hint: shorten the names of intent " + long + " (60 characters) and party net (3): together they may have 62"},
 		{"compile", 2, "no input"},
 		{"compile -f none.yaml", 2, "no documents of kind Intent"},
 		{"compile -f bad.yaml", 1, "bad.yaml:4:18: error: no party is called \"web\" [intent/unknown-party]"},

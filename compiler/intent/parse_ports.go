@@ -119,6 +119,10 @@ var (
 )
 
 func (p *parser) rangeTerm(item *yamlpos.Node, proto packet.Proto, rest, path string) []PortTerm {
+	if proto == packet.ProtoUDPLite {
+		p.errorf("intent/bad-port", item.Span, "leave the port out; policy has ports of tcp, udp and sctp", "%s: policy knows no ports of udplite (%q)", path, item.Text)
+		return nil
+	}
 	first, last, isRange := strings.Cut(rest, "-")
 	if !portForm.MatchString(first) || isRange && !portForm.MatchString(last) {
 		if portNameForm.MatchString(rest) && strings.ContainsAny(rest, "abcdefghijklmnopqrstuvwxyz") {

@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"slices"
+
 	"tortie/compiler/diag"
 	"tortie/compiler/yamlpos"
 )
@@ -30,6 +32,17 @@ func (p *Places) Intent(at diag.Span) diag.Span {
 		return at
 	}
 	return p.object(i, at)
+}
+
+// InRaw says that a place in an intent is in a rule that was carried through.
+func (o *Output) InRaw(at diag.Span) bool {
+	for i := range o.Policies {
+		y := &o.Policies[i]
+		if slices.ContainsFunc(slices.Concat(y.Ingress, y.Egress), func(r Rule) bool { return r.Raw != nil && r.Raw.Span.File == at.File && within(at, r.Raw.Span) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // object finds a place in the object of a document; they are in the order of Files.

@@ -256,9 +256,18 @@ func ofFamily(nets []netip.Prefix, f packet.Family) []string {
 	return out
 }
 
+// longestLabel is how many characters the value of a label may have.
+const longestLabel = 63
+
 // set makes the network set of an atom, once.
 func (u *unit) set(a *intent.Atom) Entity {
 	name := a.Doc.Name + "-" + a.Party.Name
+	if len(name) > longestLabel {
+		u.diags.Add(diag.Finding{Code: "intent/bad-name", Severity: diag.Error, Span: a.Party.Span,
+			Hint: fmt.Sprintf("shorten the names of intent %s (%d characters) and party %s (%d): together they may have %d",
+				a.Doc.Name, len(a.Doc.Name), a.Party.Name, len(a.Party.Name), longestLabel-len("-")),
+			Message: fmt.Sprintf("the names of the intent and the party, which a label of the party's network set joins, have %d characters", len(a.Doc.Name)+len(a.Party.Name))})
+	}
 	u.addSet(NetworkSet{Name: name, Intent: a.Doc.Name, Nets: append(ofFamily(a.Party.Nets, packet.IPv4), ofFamily(a.Party.Nets, packet.IPv6)...), Span: a.Party.Span})
 	return setEntity(name)
 }
