@@ -70,6 +70,32 @@ func TestIntent_Cases(t *testing.T) {
 	}
 }
 
+// What docs/intent.md says of its example of hosts is so.
+func TestIntent_DocsHosts(t *testing.T) {
+	atRoot(t)
+	doc, err := os.ReadFile("docs/intent.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(doc), "\n## Hosts\n")
+	_, section, _ = strings.Cut(section, "```yaml\n")
+	text, _, _ := strings.Cut(section, "```")
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("cmd/tortie/testdata/intent")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	if err := os.WriteFile("intent.yaml", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	protect := strings.Count(text[:strings.Index(text, "protect: [edge]")], "\n") + 1
+	holdTraces(t, fmt.Sprintf(`203.0.113.5@n1/eth0 shop/web-0:8080 allow
+198.51.100.5@n1/eth0 shop/web-0:80 allow
+203.0.113.5@n1/eth0 shop/web-0:80 deny %d
+192.168.7.7@n1/eth0 shop/web-0:8080 deny %d
+203.0.113.5@n1/eth0 node:n1:8080 deny %d`, protect, protect, protect))
+}
+
 // runFine runs the program in the working directory; it has to succeed.
 func runFine(t *testing.T, args ...string) string {
 	t.Helper()

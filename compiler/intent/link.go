@@ -80,6 +80,17 @@ func (s *Statement) OpensHosts() bool {
 	return s.Rule.Section == Normal && !s.Rule.Deny && s.Rule.At != Out
 }
 
+// Via are the hosts at which a document's statements about forwarding hold.
+func (p *Program) Via(d *Document) []*Atom {
+	var out []*Atom
+	for _, g := range p.Guards {
+		if g.Doc == d && g.Guard.Section == Forward {
+			out = append(out, g.Hosts...)
+		}
+	}
+	return out
+}
+
 // Protected is a party that is closed but for what is allowed.
 type Protected struct {
 	Doc     *Document

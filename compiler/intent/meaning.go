@@ -210,9 +210,7 @@ func (j *judge) passes(host *End) Verdict {
 		return Verdict{true, ""}
 	}
 	v, _ := j.guard(Forward, host, func(s *Statement) bool {
-		return j.peer(j.c.Dst, s.To) && slices.ContainsFunc(j.p.Guards, func(g Guarded) bool {
-			return g.Doc == s.Doc && g.Guard.Section == Forward && j.ends(host, g.Hosts)
-		})
+		return j.peer(j.c.Dst, s.To) && j.ends(host, j.p.Via(s.Doc))
 	})
 	return v
 }
@@ -235,7 +233,7 @@ func (j *judge) guard(section Section, host *End, applies func(*Statement) bool)
 			}
 			guarded = true
 			own := slices.ContainsFunc(j.w.Cluster, func(n netip.Prefix) bool { return n.Contains(j.c.Src) })
-			trusted = trusted || own || j.peer(j.c.Src, g.Trust) || section == NodePorts && j.opened(host)
+			trusted = trusted || own || j.peer(j.c.Src, g.Trust) || section == NodePorts && (j.opened(host) || j.forwards(host))
 		}
 		if trusted && section == Forward {
 			return Verdict{true, "trusted"}, section
@@ -252,6 +250,15 @@ func (j *judge) guard(section Section, host *End, applies func(*Statement) bool)
 func (j *judge) opened(host *End) bool {
 	return slices.Contains(host.Addrs, j.c.Dst) && slices.ContainsFunc(j.p.Statements, func(s Statement) bool {
 		return s.OpensHosts() && j.ends(host, s.To) && j.peer(j.c.Src, s.From) && j.on(&s)
+	})
+}
+
+// forwards reports whether the connection is on its way through a host and a
+// statement about what it forwards allows it there.
+func (j *judge) forwards(host *End) bool {
+	return !slices.Contains(host.Addrs, j.c.Dst) && slices.ContainsFunc(j.p.Statements, func(s Statement) bool {
+		return s.Rule.Section == Forward && !s.Rule.Deny && j.peer(j.c.Dst, s.To) && j.peer(j.c.Src, s.From) && j.on(&s) &&
+			j.ends(host, j.p.Via(s.Doc))
 	})
 }
 

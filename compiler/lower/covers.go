@@ -44,7 +44,7 @@ func (r Rule) covers(later Rule) bool {
 
 func (e Entity) covers(narrow Entity) bool {
 	who := func(e Entity) string {
-		return fmt.Sprintf("%q %q %q %q %q", e.Selector, e.NamespaceSelector, e.Accounts, e.Service, e.ServiceNamespace)
+		return fmt.Sprintf("%q %q %q %q %q %q", e.Selector, e.NotSelector, e.NamespaceSelector, e.Accounts, e.Service, e.ServiceNamespace)
 	}
 	return (who(e) == who(Entity{}) || who(e) == who(narrow)) &&
 		(len(e.NotNets) == 0 || slices.Equal(e.NotNets, narrow.NotNets)) &&

@@ -53,6 +53,9 @@ func (u *unit) guards(s intent.Section) {
 		}
 		made += u.guardRules(d, s)
 	}
+	if s == intent.NodePorts {
+		made += u.passThrough()
+	}
 	for _, a := range u.guardAtoms(s) {
 		u.guardEnd(a, s, made == 1 && len(u.guardAtoms(s)) == 1)
 	}
@@ -173,6 +176,7 @@ func (u *unit) guardEnd(a *intent.Atom, s intent.Section, alone bool) {
 	rules := u.trusted(a, s)
 	if s == intent.NodePorts {
 		rules = appendNew(rules, u.opened(a)...)
+		rules = appendNew(rules, u.forwarded(a)...)
 	}
 	var g *intent.Guarded
 	for _, x := range u.guarded(s) {

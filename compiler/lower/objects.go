@@ -117,6 +117,7 @@ type Rule struct {
 type Entity struct {
 	Nets, NotNets               []string
 	Selector, NamespaceSelector string
+	NotSelector                 string
 	Accounts                    []string
 	Ports                       []string
 	Service, ServiceNamespace   string

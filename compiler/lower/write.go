@@ -207,6 +207,7 @@ func (e Entity) tree() tree {
 	t.put("nets", e.Nets)
 	t.put("notNets", e.NotNets)
 	t.put("selector", e.Selector)
+	t.put("notSelector", e.NotSelector)
 	t.put("namespaceSelector", e.NamespaceSelector)
 	if len(e.Accounts) > 0 {
 		t.put("serviceAccounts", tree{{"names", e.Accounts}})
