@@ -133,6 +133,9 @@ func (q *inquiry) place() string {
 	case by.Rule > 1:
 		return fmt.Sprintf("%s before its %s rule %d, or in a policy of tier %s before it", policyName(by), by.Direction, by.Rule, by.Tier)
 	}
+	if by.Tier == "" { // a profile, behind all tiers
+		return "a policy that selects " + q.ep.name
+	}
 	return fmt.Sprintf("a policy of tier %s before %s", by.Tier, by.Name)
 }
 
