@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"tortie/compiler/diag"
-	"tortie/compiler/yamlpos"
 )
 
 // DefaultTier is the tier of a document that names none.
@@ -192,61 +191,11 @@ func (l *linker) party(d *Document, r Ref) []*Atom {
 	if r.Name == AnyParty {
 		return []*Atom{anyAtom}
 	}
-	owner, p := l.find(d, r)
+	owner, p := lookUp(l, d, r.Name, r.Span, &partyNames)
 	if p == nil {
 		return nil
 	}
 	return l.expand(owner, p, nil)
-}
-
-// find looks a party up: in the document, as intent.party, in the other documents.
-func (l *linker) find(d *Document, r Ref) (*Document, *Party) {
-	if intent, name, ok := strings.Cut(r.Name, "."); ok {
-		for _, o := range l.program.Docs {
-			if p := o.party(name); o.Name == intent && p != nil {
-				l.used[p] = true
-				return o, p
-			}
-		}
-	} else if p := d.party(r.Name); p != nil {
-		l.used[p] = true
-		return d, p
-	}
-	var owners []*Document
-	var names []string
-	for _, o := range l.program.Docs {
-		if o.party(r.Name) != nil {
-			owners = append(owners, o)
-		}
-		for _, p := range o.Parties {
-			names = append(names, p.Name)
-		}
-	}
-	switch len(owners) {
-	case 1:
-		p := owners[0].party(r.Name)
-		l.used[p] = true
-		return owners[0], p
-	case 0:
-		hint := "give it under parties, or write any"
-		if near := yamlpos.Nearest(r.Name, append(names, AnyParty)); near != "" {
-			hint = "did you mean " + near + "?"
-		}
-		l.report("intent/unknown-party", diag.Error, r.Span, hint, "no party is called %q", r.Name)
-	default:
-		l.report("intent/ambiguous-party", diag.Error, r.Span, "write "+owners[0].Name+"."+r.Name+" or "+owners[1].Name+"."+r.Name,
-			"party %q is given by more than one intent", r.Name)
-	}
-	return nil, nil
-}
-
-func (d *Document) party(name string) *Party {
-	for i := range d.Parties {
-		if d.Parties[i].Name == name {
-			return &d.Parties[i]
-		}
-	}
-	return nil
 }
 
 // expand turns a party into atoms; within is the way here through anyOf.
@@ -264,7 +213,7 @@ func (l *linker) expand(d *Document, p *Party, within []*Party) []*Atom {
 			out = append(out, anyAtom)
 			continue
 		}
-		owner, q := l.find(d, r)
+		owner, q := lookUp(l, d, r.Name, r.Span, &partyNames)
 		switch {
 		case q == nil:
 			continue
