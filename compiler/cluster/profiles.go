@@ -37,8 +37,9 @@ func (b *modelBuilder) profiles() {
 }
 
 // madeUpProfiles stands in for namespaces and service accounts that pods and
-// network sets name and a folder of files leaves out, although a cluster would have them. A
-// snapshot of a cluster (any of the kind is stored) is taken as complete.
+// network sets name and the input leaves out, although a cluster has them: none of
+// these is without its namespace. A service account may be gone from a cluster that is
+// stored, so of these a snapshot (any of the kind is stored) is taken as complete.
 func (b *modelBuilder) madeUpProfiles(have map[string]bool, add func(Source, calico.Profile)) {
 	namespaces := map[string]bool{}
 	accounts := map[[2]string]bool{}
@@ -54,15 +55,13 @@ func (b *modelBuilder) madeUpProfiles(have map[string]bool, add func(Source, cal
 		}
 	}
 	var missing []string
-	if !slices.ContainsFunc(b.snap.Namespaces, func(o Object[corev1.Namespace]) bool { return o.Source.Stored }) {
-		for _, ns := range slices.Sorted(maps.Keys(namespaces)) {
-			if have[calico.NamespaceProfilePrefix+ns] {
-				continue
-			}
-			missing = append(missing, ns)
-			labels := map[string]string{corev1.LabelMetadataName: ns}
-			add(Source{}, calico.FromNamespace(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: labels}}))
+	for _, ns := range slices.Sorted(maps.Keys(namespaces)) {
+		if have[calico.NamespaceProfilePrefix+ns] {
+			continue
 		}
+		missing = append(missing, ns)
+		labels := map[string]string{corev1.LabelMetadataName: ns}
+		add(Source{}, calico.FromNamespace(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: labels}}))
 	}
 	if !slices.ContainsFunc(b.snap.ServiceAccounts, func(o Object[corev1.ServiceAccount]) bool { return o.Source.Stored }) {
 		for a := range accounts {

@@ -84,10 +84,8 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt, proxyConfig: config}
 	nodes.RouteFloating(func(name string) bool { return l.index.Settings(name, l.nodeOptions(&host.State{})).FloatingIPs })
 	l.assumeInstall()
-	for _, note := range []string{made, incomplete(s)} {
-		if note != "" {
-			l.notes = append(l.notes, note)
-		}
+	if made != "" {
+		l.notes = append(l.notes, made)
 	}
 	return l, findings
 }
