@@ -2,6 +2,7 @@ package kubeproxy
 
 import (
 	"net/netip"
+	"slices"
 
 	"tortie/compiler/cluster"
 	"tortie/dataplane/packet"
@@ -32,4 +33,21 @@ func Backends(s *cluster.Snapshot, node string, addr netip.Addr, port uint16, pr
 		}
 	}
 	return service, list
+}
+
+// ReadyNodes are the nodes with a ready endpoint of a service in a family: those on
+// which kube-proxy tells a balancer's health check so.
+func ReadyNodes(s *cluster.Snapshot, namespace, name string, f packet.Family) (nodes []string) {
+	for k, list := range readEndpoints(s, "", f) {
+		if k.namespace != namespace || k.service != name {
+			continue
+		}
+		for _, e := range list {
+			if e.ready && e.on != "" {
+				nodes = append(nodes, e.on)
+			}
+		}
+	}
+	slices.Sort(nodes)
+	return slices.Compact(nodes)
 }

@@ -15,8 +15,16 @@ import (
 type endpoint struct {
 	addr                               netip.Addr
 	port                               uint16
+	on                                 string // the node's name
 	local, ready, serving, terminating bool
 	zones, nodes                       []string // hints
+}
+
+// place says on which node the endpoint is, and whether that is this one.
+func (e *endpoint) place(on *string, node string) {
+	if on != nil {
+		e.on, e.local = *on, node != "" && *on == node
+	}
 }
 
 // text is address and port as hashes and comments have them.
@@ -119,11 +127,11 @@ func sliceEndpoint(s *cluster.Snapshot, i, n int, node string) (endpoint, bool) 
 	addr, ok := ParseAddr(in.Addresses[0])
 	e := endpoint{
 		addr:        addr,
-		local:       in.NodeName != nil && node != "" && *in.NodeName == node,
 		ready:       in.Conditions.Ready == nil || *in.Conditions.Ready,
 		serving:     in.Conditions.Serving == nil || *in.Conditions.Serving,
 		terminating: in.Conditions.Terminating != nil && *in.Conditions.Terminating,
 	}
+	e.place(in.NodeName, node)
 	if in.Hints != nil {
 		for _, z := range in.Hints.ForZones {
 			e.zones = append(e.zones, z.Name)
@@ -159,8 +167,9 @@ func (m endpointMap) addEndpoints(s *cluster.Snapshot, i int, node string, f pac
 				if !ok || familyOf(addr) != f {
 					continue
 				}
-				local := list[at].NodeName != nil && node != "" && *list[at].NodeName == node
-				m.add(k, endpoint{addr: addr, port: uint16(p.Port), local: local, ready: ready, serving: ready})
+				e := endpoint{addr: addr, port: uint16(p.Port), ready: ready, serving: ready}
+				e.place(list[at].NodeName, node)
+				m.add(k, e)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"tortie/dataplane/packet"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
 // Receivers are the nodes to which the network outside brings packets to an address
@@ -57,37 +55,13 @@ func outsideAddr(svc *corev1.Service, a netip.Addr) string {
 	return ""
 }
 
-// readyNodes are the nodes with a ready endpoint of a service, for which kube-proxy
-// answers a balancer's health check.
+// readyNodes are the nodes that a balancer of a service with externalTrafficPolicy Local
+// chooses.
 func (l *Linker) readyNodes(svc *corev1.Service, f packet.Family) (out []host.Name) {
-	add := func(node *string, addrs ...string) {
-		if node == nil || !slices.ContainsFunc(addrs, func(s string) bool { a, ok := kubeproxy.ParseAddr(s); return ok && packet.FamilyOf(a) == f }) {
-			return
-		}
-		if slices.Contains(l.NodeNames(), host.Name(*node)) {
-			out = append(out, host.Name(*node))
+	for _, name := range kubeproxy.ReadyNodes(l.snapshot, svc.Namespace, svc.Name, f) {
+		if slices.Contains(l.NodeNames(), host.Name(name)) {
+			out = append(out, host.Name(name))
 		}
 	}
-	for _, o := range l.snapshot.EndpointSlices {
-		if o.Object.Namespace != svc.Namespace || o.Object.Labels[discoveryv1.LabelServiceName] != svc.Name {
-			continue
-		}
-		for _, e := range o.Object.Endpoints {
-			if e.Conditions.Ready == nil || *e.Conditions.Ready {
-				add(e.NodeName, e.Addresses...)
-			}
-		}
-	}
-	for _, o := range l.snapshot.Endpoints {
-		if o.Object.Namespace != svc.Namespace || o.Object.Name != svc.Name {
-			continue
-		}
-		for _, sub := range o.Object.Subsets {
-			for _, e := range sub.Addresses {
-				add(e.NodeName, e.IP)
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b host.Name) int { return cmp.Compare(a, b) })
-	return slices.Compact(out)
+	return out
 }
