@@ -33,18 +33,9 @@ func (l *Linker) hostPorts(node host.Name) (out []host.HostPort) {
 	return out
 }
 
-// mappedPorts are the ports of the containers that stay: kubelet maps those of init
-// containers only if they are sidecars.
-func mappedPorts(pod *corev1.Pod) (out []corev1.ContainerPort) {
-	for _, c := range pod.Spec.InitContainers {
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			out = append(out, c.Ports...)
-		}
-	}
-	for _, c := range pod.Spec.Containers {
-		out = append(out, c.Ports...)
-	}
-	return slices.DeleteFunc(out, func(p corev1.ContainerPort) bool { return p.HostPort == 0 })
+// mappedPorts are the ports of a pod that kubelet has mapped.
+func mappedPorts(pod *corev1.Pod) []corev1.ContainerPort {
+	return slices.DeleteFunc(lastingPorts(pod), func(p corev1.ContainerPort) bool { return p.HostPort == 0 })
 }
 
 // hostPortOf is a port in each family that the pod has an address of, on the address

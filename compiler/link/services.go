@@ -22,7 +22,7 @@ import (
 func makeSlices(s *cluster.Snapshot) string {
 	given, complete := givenSlices(s)
 	var made, nowhere []string
-	pods := podsByLabel(s)
+	pods, zones := podsByLabel(s), zonesOf(s)
 	for _, svc := range s.Services {
 		name := svc.Object.Namespace + "/" + svc.Object.Name
 		if len(svc.Object.Spec.Selector) == 0 || given[name] {
@@ -36,6 +36,7 @@ func makeSlices(s *cluster.Snapshot) string {
 		default:
 			made = append(made, name)
 			for _, slice := range own {
+				addHints(svc.Object, slice, zones)
 				s.EndpointSlices = append(s.EndpointSlices, cluster.Object[discoveryv1.EndpointSlice]{Source: svc.Source, Object: slice})
 			}
 		}
@@ -213,13 +214,24 @@ func targetOf(pod *corev1.Pod, p corev1.ServicePort) int32 {
 }
 
 func namedPort(pod *corev1.Pod, name string, proto corev1.Protocol) int32 {
-	for _, c := range pod.Spec.Containers {
-		i := slices.IndexFunc(c.Ports, func(p corev1.ContainerPort) bool {
-			return p.Name == name && (p.Protocol == proto || p.Protocol == "" && proto == corev1.ProtocolTCP)
-		})
-		if i >= 0 {
-			return c.Ports[i].ContainerPort
+	for _, p := range lastingPorts(pod) {
+		if p.Name == name && cmp.Or(p.Protocol, corev1.ProtocolTCP) == proto {
+			return p.ContainerPort
 		}
 	}
 	return 0
+}
+
+// lastingPorts are the ports of the containers that stay: of init containers only
+// those of sidecars, behind the others.
+func lastingPorts(pod *corev1.Pod) (out []corev1.ContainerPort) {
+	for _, c := range pod.Spec.Containers {
+		out = append(out, c.Ports...)
+	}
+	for _, c := range pod.Spec.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			out = append(out, c.Ports...)
+		}
+	}
+	return out
 }

@@ -145,3 +145,64 @@ endpoints: [{addresses: [10.0.0.9]}]
 		}
 	}
 }
+
+// Sidecars have named ports as other containers do, init containers that end have not;
+// trafficDistribution gives the endpoints hints, as far as zones and nodes are known.
+func TestMakeSlices_SidecarsAndHints(t *testing.T) {
+	const text = `apiVersion: v1
+kind: Node
+metadata: {name: n1, labels: {topology.kubernetes.io/zone: west}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: a}
+spec: {clusterIP: 172.20.0.1, selector: {app: web}, trafficDistribution: PreferSameNode, ports: [{port: 80, targetPort: http}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: far, namespace: a}
+spec: {clusterIP: 172.20.0.2, selector: {app: web}, ports: [{port: 80, targetPort: http}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: ended, namespace: a}
+spec: {clusterIP: 172.20.0.3, selector: {app: web}, ports: [{port: 80, targetPort: once}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: one, namespace: a, labels: {app: web}}
+spec:
+  nodeName: n1
+  initContainers:
+  - {name: i, image: i, ports: [{name: once, containerPort: 9000}]}
+  - {name: p, image: i, restartPolicy: Always, ports: [{name: http, containerPort: 8080}]}
+  containers: [{name: c, image: i}]
+status: {phase: Running, podIP: 10.0.0.1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: two, namespace: a, labels: {app: web}}
+spec: {nodeName: n2, containers: [{name: c, image: i, ports: [{name: http, containerPort: 8080}]}]}
+status: {phase: Running, podIP: 10.0.0.2}
+`
+	s, findings := cluster.Read([]cluster.File{{Name: "f", Data: []byte(text)}}, cluster.Options{})
+	if findings.HasErrors() {
+		t.Fatal(findings)
+	}
+	makeSlices(s)
+	var got []string
+	for _, slice := range s.EndpointSlices {
+		for _, e := range slice.Object.Endpoints {
+			hint := ""
+			if e.Hints != nil {
+				hint = fmt.Sprint(" ", e.Hints.ForZones, e.Hints.ForNodes)
+			}
+			got = append(got, fmt.Sprintf("%s %s:%d%s", slice.Object.Labels["kubernetes.io/service-name"], e.Addresses[0], *slice.Object.Ports[0].Port, hint))
+		}
+	}
+	slices.Sort(got)
+	want := []string{"far 10.0.0.1:8080", "far 10.0.0.2:8080", "s 10.0.0.1:8080 [{west}] [{n1}]", "s 10.0.0.2:8080 [] [{n2}]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("endpoints\n%q, want\n%q", got, want)
+	}
+}
