@@ -36,7 +36,7 @@ var readingDocs = []diag.Entry{
 	{Code: "cluster/no-name", Severity: diag.Error, Title: "An object without a name", Text: "Every object has metadata.name.", Fix: "Add it.", Example: "apiVersion: v1\nkind: Namespace\nmetadata: {}\n"},
 	{
 		Code: "cluster/duplicate-object", Severity: diag.Warning, Title: "An object given twice with different content",
-		Text: "The one counts that no server has stored, else the one that was stored last (resourceVersion), else the last, as when both are applied.", Fix: "Remove one of the two.",
+		Text: "The one counts that no server has stored, else the one that was stored last (resourceVersion), else the last, as when both are applied. A policy default.NAME of crd.projectcalico.org is the one that Calico gives out as NAME.", Fix: "Remove one of the two.",
 		Example: policyHead + "  order: 1\n---\n" + policyHead + "  order: 2\n",
 	},
 	{Code: "cluster/namespace-ignored", Severity: diag.Warning, Title: "A namespace on a cluster-wide object", Text: "Objects of this kind are in no namespace.", Fix: "Leave it out.", Example: "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\nmetadata:\n  name: x\n  namespace: shop\nspec:\n  nets: [192.0.2.0/24]\n"},

@@ -30,7 +30,7 @@ func kindOf[T any](sc scope, list func(*Snapshot) *[]Object[T]) handler {
 		},
 		finish: func(r *reader) {
 			l := list(r.snap)
-			*l = settle(r, *l)
+			*l = oneStored(r, settle(r, *l))
 		},
 	}
 }
@@ -100,28 +100,6 @@ func (r *reader) checkMeta(src Source, m metav1.Object, sc scope) bool {
 	return true
 }
 
-// metadataAnnotation is where Calico keeps the labels and annotations of an
-// object that it stores as crd.projectcalico.org/v1.
-const metadataAnnotation = "projectcalico.org/metadata"
-
-// restoreMeta puts back the labels and annotations that the annotation holds, as
-// libcalico-go does when it reads such an object (lib/backend/k8s/resources,
-// ConvertK8sResourceToCalicoResource). Name and namespace stay the object's own.
-func (r *reader) restoreMeta(src Source, m metav1.Object) {
-	text, ok := m.GetAnnotations()[metadataAnnotation]
-	if !ok || group(src.APIVersion) != "crd.projectcalico.org" {
-		return
-	}
-	var kept metav1.ObjectMeta
-	if err := json.Unmarshal([]byte(text), &kept); err != nil {
-		r.add("cluster/bad-metadata-annotation", diag.Error, src.At("metadata", "annotations", metadataAnnotation),
-			"the annotation holds an object's metadata as JSON", "%s %q: %v", src.Kind, m.GetName(), err)
-		return
-	}
-	m.SetLabels(kept.Labels)
-	m.SetAnnotations(kept.Annotations)
-}
-
 // settle sorts objects by namespace and name. Of several with one name the one
 // counts that no server has stored yet, else the one that was stored last, else the
 // last by file and line; but the projectcalico.org form before the stored
@@ -185,7 +163,7 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // meant is an object without its status and the noise of its metadata. Of pods,
 // nodes and services the status says what they are.
-func meant(n *yamlpos.Node) any {
+func meant(n *yamlpos.Node) map[string]any {
 	text, err := n.JSON()
 	var all map[string]any
 	if err != nil || json.Unmarshal(text, &all) != nil {
@@ -207,16 +185,24 @@ func meant(n *yamlpos.Node) any {
 	return all
 }
 
+// sameMeaning reports whether two objects say the same. Between the form in which
+// Calico stores an object and the one in which it gives it out only the spec can be
+// compared.
+func sameMeaning(a, b Source) bool {
+	x, y := meant(a.Node), meant(b.Node)
+	if group(a.APIVersion) != group(b.APIVersion) {
+		return reflect.DeepEqual(x["spec"], y["spec"])
+	}
+	return x != nil && reflect.DeepEqual(x, y)
+}
+
 func sameName[T any](a, b Object[T]) bool {
 	ma, mb := meta(a.Object), meta(b.Object)
 	return ma.GetNamespace() == mb.GetNamespace() && ma.GetName() == mb.GetName()
 }
 
 func reportDuplicate[T any](r *reader, old, now Object[T]) {
-	if group(old.Source.APIVersion) != group(now.Source.APIVersion) {
-		return
-	}
-	if a, b := meant(old.Source.Node), meant(now.Source.Node); a != nil && reflect.DeepEqual(a, b) {
+	if sameMeaning(old.Source, now.Source) {
 		return
 	}
 	m := meta(now.Object)
@@ -226,7 +212,7 @@ func reportDuplicate[T any](r *reader, old, now Object[T]) {
 	}
 	counts := "this one counts"
 	switch a, b := storedAt(old), storedAt(now); {
-	case a == b:
+	case a == b || group(old.Source.APIVersion) != group(now.Source.APIVersion):
 	case b == math.MaxUint64:
 		counts = "this one counts, because the other is what a server has stored"
 	default:
