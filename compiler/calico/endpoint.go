@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"tortie/compiler/diag"
@@ -23,6 +25,7 @@ const (
 	annotationPodIPs      = "cni.projectcalico.org/podIPs"
 	annotationAWSPodIPs   = "vpc.amazonaws.com/pod-ips"
 	annotationFloatingIPs = "cni.projectcalico.org/floatingIPs"
+	annotationHWAddr      = "cni.projectcalico.org/hwAddr"
 	annotationSpoof       = "cni.projectcalico.org/allowedSourcePrefixes"
 	annotationNetStatus   = "k8s.v1.cni.cncf.io/network-status"
 )
@@ -56,6 +59,13 @@ func FromPod(o *corev1.Pod, at At) (e Endpoint, ok bool, diags diag.List) {
 			Hint:    `write addresses as '["172.16.0.5"]'`,
 		})
 	}
+	if text, ok := o.Annotations[annotationHWAddr]; ok && !settableMAC(text) {
+		diags.Add(diag.Finding{
+			Code: "calico/bad-hwaddr", Severity: diag.Warning, Span: at("metadata", "annotations", annotationHWAddr),
+			Message: fmt.Sprintf("%s: %q is no hardware address that an interface can have; the CNI plugin does not start a pod like this", annotationHWAddr, text),
+			Hint:    "write six pairs of hexadecimal digits, the first one even, as 0e:12:34:56:78:9a",
+		})
+	}
 	if why := unconvertible(o, nets); why != nil {
 		return Endpoint{}, false, append(diags, diag.Finding{
 			Code: "calico/unconvertible-pod", Severity: diag.Error, Span: at(why.path...),
@@ -82,6 +92,13 @@ func FromPod(o *corev1.Pod, at At) (e Endpoint, ok bool, diags diag.List) {
 		e.Annotations = map[string]string{annotationNetStatus: status}
 	}
 	return e, true, diags
+}
+
+// settableMAC reports whether the kernel gives an interface of a pod the hardware address:
+// one of Ethernet that is neither zero nor of a group.
+func settableMAC(text string) bool {
+	mac, err := net.ParseMAC(text)
+	return err == nil && len(mac) == 6 && mac[0]&1 == 0 && slices.ContainsFunc(mac, func(b byte) bool { return b != 0 })
 }
 
 // WhyNoEndpoint says, in words that go on from its name, why a pod has no workload

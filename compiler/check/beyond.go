@@ -3,6 +3,7 @@ package check
 import (
 	"slices"
 	"sort"
+	"strings"
 
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
@@ -27,7 +28,7 @@ func Beyond(s *cluster.Snapshot, known, more diag.List) (out diag.List) {
 		switch {
 		case f.Severity == diag.Note && f.Span.File == "":
 		case refused[at] && f.Span.File != "":
-		case twice[at] && f.Code == "felix/breaks":
+		case twice[at] && f.Code == "felix/breaks" && strings.HasPrefix(f.Message, "protocol and notProtocol"): // said better by its own code
 		case slices.Contains(said[f.Span], f.Code):
 		default:
 			out.Add(f)

@@ -112,6 +112,7 @@ func (r *renderer) checkIptables(body []nf.Stmt, origin int) {
 	}
 	if len(protos) > 1 {
 		r.unwritable(origin, "protocol and notProtocol in one rule: iptables refuses two -p and Felix crashes")
+		return
 	}
 	if icmp && (len(protos) != 1 || protos[0].Invert || protos[0].Proto != icmpOf(r.family)) {
 		r.unwritable(origin, "ICMP type without the protocol of "+r.family.String()+": iptables refuses it and Felix crashes")

@@ -59,11 +59,15 @@ func at(s cluster.Source) string {
 }
 
 // Claims says what there is to say of who has an address: that several pods do, or
-// a pod that is not on a node of the input; "" is nothing.
+// a pod that is not on a node of the input, or that a pod asks for it in vain; "" is
+// nothing.
 func (l *Linker) Claims(a netip.Addr) string {
 	var here, all []string
 	nodes := l.NodeNames()
 	for _, e := range l.model.Endpoints {
+		if slices.ContainsFunc(e.Value.NATs, func(n calico.NAT) bool { return n.External == a }) && l.withoutEffect(&e.Value) {
+			return fmt.Sprintf("%s is the floating IP that %s asks for%s, and floatingIPs is Disabled: it is taken for an address outside", a, e.Value.Workload, at(e.Source))
+		}
 		if !slices.ContainsFunc(e.Value.Nets, func(n netip.Prefix) bool { return n.Addr() == a }) {
 			continue
 		}

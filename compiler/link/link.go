@@ -82,7 +82,8 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	findings = append(findings, more...)
 	findings = append(findings, append(configFindings, checkServices(s)...)...)
 	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt, proxyConfig: config}
-	nodes.RouteFloating(func(name string) bool { return l.index.Settings(name, l.nodeOptions(&host.State{})).FloatingIPs })
+	nodes.RouteFloating(l.floats)
+	findings = append(findings, l.floatingOff()...)
 	l.assumeInstall()
 	if made != "" {
 		l.notes = append(l.notes, made)

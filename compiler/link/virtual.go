@@ -69,13 +69,3 @@ func portsText(svc *corev1.Service) string {
 	}
 	return strings.Join(words, ", ")
 }
-
-// FloatingNodes are the nodes of the pods that have the floating address.
-func (l *Linker) FloatingNodes(a netip.Addr) (out []host.Name) {
-	for _, f := range l.routing.Floating() {
-		if f.Addr == a {
-			out = append(out, host.Name(f.Node))
-		}
-	}
-	return out
-}
