@@ -107,7 +107,7 @@ func (r *reader) list(file string, n, items *yamlpos.Node, apiVersion, kind stri
 		return
 	}
 	if items.Kind != yamlpos.List {
-		r.add("yaml/wrong-type", diag.Error, items.Span, "start each item with a dash", "items: expected list, found a %s", items.Kind)
+		r.add("yaml/wrong-type", diag.Error, items.Span, "start each item with a dash", "items: expected a list of mappings, found a %s", items.Kind)
 		return
 	}
 	for _, item := range items.Items {

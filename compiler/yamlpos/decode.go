@@ -84,6 +84,10 @@ func (d *decoder) value(n *Node, v reflect.Value, path string) {
 
 // custom lets a type with its own JSON form decode itself.
 func (d *decoder) custom(n *Node, v reflect.Value, path string) {
+	if bad := n.infinite(); bad != nil {
+		d.wrongType(bad, "a finite number", path)
+		return
+	}
 	data, err := n.JSON()
 	if err == nil {
 		err = json.Unmarshal(data, v.Addr().Interface())
@@ -101,6 +105,8 @@ func (d *decoder) custom(n *Node, v reflect.Value, path string) {
 
 // customHints say by type what is expected of values with a form of their own.
 var customHints = map[string]string{
+	"ASNumber":    "a number of an autonomous system is one from 0 to 4294967295, or two with a dot between them",
+	"BoolStr":     "write true or false",
 	"Port":        "a port is a number from 0 to 65535, a range as '80:90', or the name of a port",
 	"Protocol":    "a protocol is a number from 0 to 255, or TCP, UDP, SCTP, ICMP, ICMPv6 or UDPLite",
 	"DSCP":        "a DSCP is a number from 0 to 63, or a name as EF",
@@ -119,9 +125,9 @@ func reason(err error) string {
 		case v.CanInt() || v.CanUint():
 			return "expected " + intWord(&Node{Kind: Int}, v)
 		case v.CanFloat():
-			return "expected number"
+			return "expected a number"
 		case v.Kind() == reflect.String:
-			return "expected string"
+			return "expected a string"
 		}
 	}
 	return oneLine(err)
@@ -151,23 +157,30 @@ func (d *decoder) wrongType(n *Node, want, path string) {
 // typeHint says what to write in place of a value of another type.
 func typeHint(n *Node, want, path string) string {
 	field := path[strings.LastIndexByte(path, '.')+1:]
+	list := strings.HasPrefix(want, "a list")
 	switch {
-	case want == "string" && n.Kind == Map && strings.HasSuffix(strings.ToLower(field), "selector"):
+	case want == aString && n.Kind == Map && strings.HasSuffix(strings.ToLower(field), "selector"):
 		return "a selector is one text: " + field + ": " + selectorOf(n)
-	case want == "string" && (n.Kind == Bool || n.Kind == Int || n.Kind == Float):
+	case want == aString && (n.Kind == Bool || n.Kind == Int || n.Kind == Float):
 		return "put it in quotes"
-	case n.Kind == String && (want == "integer" || want == "boolean" || want == "number"):
-		return "write it without quotes, as a plain " + want
-	case strings.HasPrefix(want, "list") && n.Kind != List:
+	case n.Kind == String && want != aMapping && !list && plainScalar(n.Text):
+		return "write it without quotes, as " + want
+	case list && n.Kind != List:
 		return "start the value with a dash: - …"
-	case want == "mapping" && n.Kind == List:
+	case want == aMapping && n.Kind == List:
 		return "leave out the dash"
-	case want == "mapping":
+	case want == aMapping:
 		return "write fields below it, each as NAME: VALUE"
 	case n.Kind == List:
 		return "give one value, without a dash or brackets"
 	}
-	return "give one " + strings.TrimPrefix(want, "an ") + ", on the line of the field"
+	return "give " + want + ", on the line of the field"
+}
+
+// plainScalar reports whether a text without its quotes would be no text.
+func plainScalar(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil || text == "true" || text == "false"
 }
 
 // selectorOf is a mapping of labels as a selector.
@@ -187,7 +200,7 @@ func selectorOf(n *Node) string {
 
 func (d *decoder) structure(n *Node, v reflect.Value, path string) {
 	if n.Kind != Map {
-		d.wrongType(n, "mapping", path)
+		d.wrongType(n, aMapping, path)
 		return
 	}
 	fields := fieldsOf(v.Type())
@@ -230,7 +243,7 @@ func (d *decoder) unknown(f Field, path string, names []string) {
 
 func (d *decoder) mapping(n *Node, v reflect.Value, path string) {
 	if n.Kind != Map {
-		d.wrongType(n, "mapping", path)
+		d.wrongType(n, aMapping, path)
 		return
 	}
 	t := v.Type()
@@ -251,14 +264,14 @@ func (d *decoder) slice(n *Node, v reflect.Value, path string) {
 	if v.Type().Elem().Kind() == reflect.Uint8 && n.Kind == String {
 		b, err := base64.StdEncoding.DecodeString(n.Text)
 		if err != nil {
-			d.wrongType(n, "base64 text", path)
+			d.wrongType(n, "text in base64", path)
 			return
 		}
 		v.SetBytes(b)
 		return
 	}
 	if n.Kind != List {
-		d.wrongType(n, "list", path)
+		d.wrongType(n, "a list"+itemsWord(v.Type().Elem()), path)
 		return
 	}
 	s := reflect.MakeSlice(v.Type(), len(n.Items), len(n.Items))
@@ -272,13 +285,13 @@ func (d *decoder) scalar(n *Node, v reflect.Value, path string) {
 	switch v.Kind() {
 	case reflect.String:
 		if n.Kind != String {
-			d.wrongType(n, "string", path)
+			d.wrongType(n, aString, path)
 			return
 		}
 		v.SetString(n.Text)
 	case reflect.Bool:
 		if n.Kind != Bool {
-			d.wrongType(n, "boolean", path)
+			d.wrongType(n, "true or false", path)
 			return
 		}
 		v.SetBool(n.Text == "true")
@@ -299,7 +312,7 @@ func (d *decoder) scalar(n *Node, v reflect.Value, path string) {
 	case reflect.Float32, reflect.Float64:
 		f, err := strconv.ParseFloat(n.Text, v.Type().Bits())
 		if n.Kind != Int && n.Kind != Float || err != nil || strings.Contains(n.Text, ".n") {
-			d.wrongType(n, "number", path)
+			d.wrongType(n, numberWord(n), path)
 			return
 		}
 		v.SetFloat(f)
@@ -308,10 +321,40 @@ func (d *decoder) scalar(n *Node, v reflect.Value, path string) {
 	}
 }
 
+// The types of values, as findings call them.
+const (
+	aMapping = "a mapping"
+	aString  = "a string"
+)
+
+// itemsWord says what a list is of, if there is a word for it.
+func itemsWord(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch own := reflect.PointerTo(t).Implements(jsonUnmarshaler); {
+	case own:
+	case t.Kind() == reflect.String:
+		return " of strings"
+	case t.Kind() == reflect.Struct || t.Kind() == reflect.Map:
+		return " of mappings"
+	case t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64:
+		return " of integers"
+	}
+	return ""
+}
+
+func numberWord(n *Node) string {
+	if n.Kind == Float || n.Kind == Int {
+		return "a finite number"
+	}
+	return "a number"
+}
+
 // intWord names the wanted integer, with its range when the number is out of it.
 func intWord(n *Node, v reflect.Value) string {
 	if n.Kind != Int {
-		return "integer"
+		return "an integer"
 	}
 	bits := v.Type().Bits()
 	if v.CanUint() {

@@ -3,8 +3,10 @@ package yamlpos
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -38,6 +40,27 @@ func (n *Node) Value() any {
 // JSON returns the node as JSON text. It fails for numbers that JSON does not
 // have (infinity, not-a-number).
 func (n *Node) JSON() ([]byte, error) { return json.Marshal(n.Value()) }
+
+// infinite is the first number in a node that is none or infinite, nil without one.
+func (n *Node) infinite() *Node {
+	if n.Kind == Float {
+		f, err := strconv.ParseFloat(n.Text, 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return n
+		}
+	}
+	for _, item := range n.Items {
+		if bad := item.infinite(); bad != nil {
+			return bad
+		}
+	}
+	for _, f := range n.Fields {
+		if bad := f.Value.infinite(); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
 
 // describe says what a node holds, in a few words, quoting the text.
 func (n *Node) describe() string {
