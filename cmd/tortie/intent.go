@@ -45,13 +45,7 @@ func compileIntents(s *cluster.Snapshot, opt lower.Options) (*lower.Output, diag
 		}
 	}
 	out, found := lower.Compile(p.Independent(), s, opt)
-	for _, f := range found {
-		known := slices.ContainsFunc(diags, func(o diag.Finding) bool { return o.Code == f.Code && o.Span == f.Span })
-		if f.Code == "intent/no-cluster" && !known {
-			diags.Add(f)
-		}
-	}
-	return out, diags
+	return out, append(diags, lower.Certain(found, diags)...)
 }
 
 // withoutOn leaves out findings about the word on where it is a field of intents,

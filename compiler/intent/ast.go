@@ -59,6 +59,8 @@ type Tier struct {
 type Party struct {
 	Name string
 	Span diag.Span
+	// Wrong says that something in it is, and that it is reported.
+	Wrong bool
 	// Namespace, Namespaces, Pods and Accounts select pods.
 	Namespace  string
 	Namespaces *Selector
@@ -179,6 +181,8 @@ type Rule struct {
 	Until     string
 	UntilSpan diag.Span
 	Span      diag.Span
+	// Wrong says that something in it is, and that it is reported.
+	Wrong bool
 }
 
 // Guard closes hosts for what comes to their node ports, or through them.

@@ -9,6 +9,7 @@ import (
 
 // statement resolves a rule and checks it for where it stands.
 func (l *linker) statement(d *Document, r *Rule) {
+	before := errorsIn(l.diags)
 	s := Statement{Doc: d, Rule: r, From: l.parties(d, r.From), To: l.parties(d, r.To), On: l.ports(d, r.On)}
 	if len(s.From) == 0 || len(s.To) == 0 || len(r.On) > 0 && len(s.On) == 0 {
 		return // reported; half a statement would mean something else
@@ -28,7 +29,18 @@ func (l *linker) statement(d *Document, r *Rule) {
 	l.families(&s)
 	l.date(&s)
 	l.repeated(&s)
+	r.Wrong = errorsIn(l.diags) > before
 	l.program.Statements = append(l.program.Statements, s)
+}
+
+// errorsIn counts errors.
+func errorsIn(l diag.List) (n int) {
+	for i := range l {
+		if l[i].Severity == diag.Error {
+			n++
+		}
+	}
+	return n
 }
 
 // normal wants pods or hosts where the statement holds. A service in to stands for

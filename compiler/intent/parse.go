@@ -179,7 +179,7 @@ func (p *parser) wrongType(n *yamlpos.Node, path, want string) {
 	case n.Kind == yamlpos.String && (want == "a number" || want == "true or false"):
 		hint = "write " + want + ", without quotes"
 	}
-	p.errorf("intent/wrong-type", n.Span, hint, "%s: expected %s, found %s", path, want, n.Kind)
+	p.errorf("intent/wrong-type", n.Span, hint, "%s: expected %s, found %s", path, want, n.Describe())
 }
 
 // text reads a string.

@@ -34,7 +34,7 @@ func (p *parser) parties(n *yamlpos.Node) {
 
 func (p *parser) party(f yamlpos.Field) {
 	y := Party{Name: f.Key, Span: f.KeySpan}
-	path := "party " + f.Key
+	path, before := "party "+f.Key, errorsIn(p.diags)
 	ok := p.fields(f.Value, path, fieldTable{
 		"namespace": func(v *yamlpos.Node) {
 			y.Namespace = p.text(v, path+": namespace")
@@ -54,6 +54,7 @@ func (p *parser) party(f yamlpos.Field) {
 	if ok {
 		p.partyKinds(f, &y)
 	}
+	y.Wrong = errorsIn(p.diags) > before
 	p.doc.Parties = append(p.doc.Parties, y)
 }
 

@@ -98,7 +98,7 @@ func (d *decoder) custom(n *Node, v reflect.Value, path string) {
 	d.ok = false
 	d.diags.Add(diag.Finding{
 		Code: "yaml/bad-value", Severity: diag.Error, Span: n.Span,
-		Message: fmt.Sprintf("%s: %s is not a valid value: %s", orTop(path), n.describe(), reason(err)),
+		Message: fmt.Sprintf("%s: %s is not a valid value: %s", orTop(path), n.Describe(), reason(err)),
 		Hint:    customHints[v.Type().Name()],
 	})
 }
@@ -148,7 +148,7 @@ func (d *decoder) wrongType(n *Node, want, path string) {
 	d.ok = false
 	f := diag.Finding{
 		Code: "yaml/wrong-type", Severity: diag.Error, Span: n.Span,
-		Message: fmt.Sprintf("%s: expected %s, found %s", orTop(path), want, n.describe()),
+		Message: fmt.Sprintf("%s: expected %s, found %s", orTop(path), want, n.Describe()),
 	}
 	f.Hint = typeHint(n, want, path)
 	d.diags.Add(f)

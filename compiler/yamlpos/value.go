@@ -62,8 +62,8 @@ func (n *Node) infinite() *Node {
 	return nil
 }
 
-// describe says what a node holds, in a few words, quoting the text.
-func (n *Node) describe() string {
+// Describe says what a node holds, in a few words, quoting the text.
+func (n *Node) Describe() string {
 	switch n.Kind {
 	case Bool, Int, Float:
 		return fmt.Sprintf("the %s %s", n.Kind, n.Text)
