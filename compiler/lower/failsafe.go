@@ -27,25 +27,33 @@ var defaultFailsafe = failsafes{
 		{Protocol: "tcp", Port: 6667}},
 }
 
-// addConfiguration reads what the compiler has to know of Felix's configuration. What
-// a node's own says comes before what that of all says.
+// addConfiguration reads what the compiler has to know of Felix's configuration: that
+// of all nodes, and of the nodes that have another.
 func (f *facts) addConfiguration(s *cluster.Snapshot) {
-	own := map[string]*v3.FelixConfigurationSpec{}
-	for _, o := range s.FelixConfigurations {
-		spec := &o.Object.Spec
-		if node, ok := strings.CutPrefix(o.Object.Name, "node."); ok {
-			own[node] = spec
-		}
-		if o.Object.Name != "default" {
-			continue
-		}
-		if m := spec.NFTablesMode; m != nil {
+	common, _ := s.FelixConfigurationsOf("", nil)
+	for _, o := range common {
+		if m := o.Object.Spec.NFTablesMode; m != nil {
 			f.nftables = *m == v3.NFTablesModeEnabled
 		}
-		f.failsafe = f.failsafe.with(spec)
+		f.failsafe = f.failsafe.with(&o.Object.Spec)
 	}
-	for node, spec := range own {
-		f.failsafes[node] = f.failsafe.with(spec)
+	names := map[string]map[string]string{} // of nodes, with their labels
+	for _, h := range f.heps {
+		names[h.node] = nil
+	}
+	for _, n := range f.nodes {
+		names[n.name] = n.labels
+	}
+	for name, labels := range names {
+		own, _ := s.FelixConfigurationsOf(name, labels)
+		if len(own) == len(common) {
+			continue
+		}
+		ports := f.failsafe
+		for _, o := range own {
+			ports = ports.with(&o.Object.Spec)
+		}
+		f.failsafes[name] = ports
 	}
 }
 

@@ -11,12 +11,13 @@ import (
 )
 
 // vital is what a cluster lives on. outside says that its peers may be no part of
-// the cluster.
+// the cluster; nodes, that nodes of the cluster are among them.
 type vital struct {
 	what    string
 	proto   packet.Proto
 	port    uint16
 	outside bool
+	nodes   bool
 }
 
 func (v vital) String() string { return fmt.Sprintf("%s (%s/%d)", v.what, v.proto, v.port) }
@@ -24,12 +25,12 @@ func (v vital) String() string { return fmt.Sprintf("%s (%s/%d)", v.what, v.prot
 const sshPort = 22
 
 var vitals = [2][]vital{
-	{{"SSH", packet.ProtoTCP, sshPort, true}, {"the kubelet: logs, exec and metrics", packet.ProtoTCP, 10250, false},
-		{"the API server", packet.ProtoTCP, 6443, true}, {"etcd", packet.ProtoTCP, 2379, false}, {"etcd's peers", packet.ProtoTCP, 2380, false},
-		{"BGP", packet.ProtoTCP, 179, true}, {"Typha", packet.ProtoTCP, 5473, false}},
-	{{"DNS", packet.ProtoUDP, 53, true}, {"DHCP", packet.ProtoUDP, 67, true}, {"the API server", packet.ProtoTCP, 6443, true},
-		{"etcd", packet.ProtoTCP, 2379, false}, {"BGP", packet.ProtoTCP, 179, true}, {"Typha", packet.ProtoTCP, 5473, false},
-		{"kubelets of other nodes", packet.ProtoTCP, 10250, false}},
+	{{"SSH", packet.ProtoTCP, sshPort, true, false}, {"the kubelet: logs, exec and metrics", packet.ProtoTCP, 10250, false, true},
+		{"the API server", packet.ProtoTCP, 6443, true, true}, {"etcd", packet.ProtoTCP, 2379, false, true}, {"etcd's peers", packet.ProtoTCP, 2380, false, true},
+		{"BGP", packet.ProtoTCP, 179, true, false}, {"Typha", packet.ProtoTCP, 5473, false, true}},
+	{{"DNS", packet.ProtoUDP, 53, true, false}, {"DHCP", packet.ProtoUDP, 67, true, false}, {"the API server", packet.ProtoTCP, 6443, true, false},
+		{"etcd", packet.ProtoTCP, 2379, false, true}, {"BGP", packet.ProtoTCP, 179, true, false}, {"Typha", packet.ProtoTCP, 5473, false, true},
+		{"kubelets of other nodes", packet.ProtoTCP, 10250, false, true}},
 }
 
 // among lists those of what a cluster lives on that no failsafe port of some hosts
@@ -74,6 +75,7 @@ func (c *compiler) tierRank(d *intent.Document) int {
 func (c *compiler) guardsVital(g *intent.Guarded) {
 	for _, a := range g.Hosts {
 		cut := c.among(a, 0, func(v vital) bool {
+			v.nodes = false // nodes are let through
 			return g.Guard.Section == intent.NodePorts && v.outside && !c.stays(g.Doc, a, 0, v, intent.Normal, intent.NodePorts)
 		})
 		if cut != "" {
@@ -149,11 +151,11 @@ func (f *facts) concerns(v vital, peers []*intent.Atom) bool {
 }
 
 // mayServe reports whether what is open towards some parties may be enough for
-// something vital: its peers are outside, or nodes. Where no node is known, networks
-// may be theirs.
+// something vital: nodes, or where none of them need it anybody. Where no node is
+// known, networks may be theirs.
 func (f *facts) mayServe(v vital, peers []*intent.Atom) bool {
 	known := slices.ContainsFunc(f.nodes, func(n node) bool { return len(n.addrs) > 0 })
-	return v.outside || f.concerns(v, peers) || !known && slices.Contains(kinds(peers), intent.Nets)
+	return !v.nodes || f.concerns(v, peers) || !known && slices.Contains(kinds(peers), intent.Nets)
 }
 
 // hasNodes reports whether networks have the address of a node.

@@ -10,54 +10,30 @@ import (
 
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
-	"tortie/compiler/selector"
 
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 )
 
-// felixConfigurations returns the FelixConfigurations that hold for the node,
-// the strongest last: "default", one whose nodeSelector selects the node, the
-// node's own (felix/calc/config_batcher.go).
+// felixConfigurations returns the FelixConfigurations that hold for the node, the
+// strongest last.
 func (n *nodeResolver) felixConfigurations() []cluster.Object[v3.FelixConfiguration] {
 	if n.setup != nil {
 		return n.setup.configs
 	}
-	var global, selected, own []cluster.Object[v3.FelixConfiguration]
-	for _, o := range n.index.snapshot.FelixConfigurations {
-		switch name := o.Object.Name; {
-		case name == "default":
-			global = append(global, o)
-		case name == "node."+n.name:
-			own = append(own, o)
-		case !strings.HasPrefix(name, "node.") && n.selectedBy(o):
-			selected = append(selected, o)
-		}
+	var labels map[string]string
+	if own := n.index.findNode(n.name); own != nil {
+		labels = own.Labels
 	}
-	slices.SortFunc(selected, func(a, b cluster.Object[v3.FelixConfiguration]) int {
-		return cmp.Or(a.Object.CreationTimestamp.Compare(b.Object.CreationTimestamp.Time), cmp.Compare(a.Object.Name, b.Object.Name))
-	})
-	if len(selected) > 1 {
+	list, passed := n.index.snapshot.FelixConfigurationsOf(n.name, labels)
+	if len(passed) > 0 {
+		counts := slices.IndexFunc(list, func(o cluster.Object[v3.FelixConfiguration]) bool { return cluster.BySelector(o.Object.Name) })
 		n.findings.Add(diag.Finding{
-			Code: "felix/several-selected", Severity: diag.Warning, Span: selected[1].Source.Span(),
-			Message: fmt.Sprintf("several FelixConfigurations select node %s; Felix takes only the oldest, %s", n.name, selected[0].Object.Name),
+			Code: "felix/several-selected", Severity: diag.Warning, Span: passed[0].Source.Span(),
+			Message: fmt.Sprintf("several FelixConfigurations select node %s; Felix takes only the oldest, %s", n.name, list[counts].Object.Name),
 			Hint:    "make the node selectors exclude each other",
 		})
-		selected = selected[:1]
 	}
-	return slices.Concat(global, selected, own)
-}
-
-// selectedBy reports whether the nodeSelector of a FelixConfiguration selects
-// the node; one without a selector, or a selector that does not parse, selects
-// none, and nothing selects a node without labels.
-func (n *nodeResolver) selectedBy(o cluster.Object[v3.FelixConfiguration]) bool {
-	extra, _ := cluster.Extra(o)
-	own := n.index.findNode(n.name)
-	if extra.NodeSelector == nil || *extra.NodeSelector == "" || own == nil || len(own.Labels) == 0 {
-		return false
-	}
-	sel, err := selector.Parse(*extra.NodeSelector)
-	return err == nil && sel.Matches(selector.Map(own.Labels))
+	return list
 }
 
 // felixConfig gives the parameters of a FelixConfiguration: its fields, those
