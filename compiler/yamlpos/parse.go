@@ -188,6 +188,7 @@ func (p *parser) node(y *yaml.Node, depth int) *Node {
 		n.Kind = Map
 		p.mapping(n, y, depth)
 	}
+	p.tag(n, y)
 	return n
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,25 @@ func (p *parser) scalar(n *Node, y *yaml.Node) {
 	}
 	if n.Kind != String && n.Text != y.Value {
 		n.Raw = false
+	}
+}
+
+// tagKinds are the tags that are read, with the kinds of values that they may stand at.
+var tagKinds = map[string][]Kind{
+	"!!str": {String}, "!!int": {Int}, "!!float": {Float, Int}, "!!bool": {Bool}, "!!null": {Null}, "!!seq": {List}, "!!map": {Map},
+}
+
+// tag reports a tag that is written out and that readers of JSON would take otherwise,
+// or not at all.
+func (p *parser) tag(n *Node, y *yaml.Node) {
+	if y.Style&yaml.TaggedStyle == 0 {
+		return
+	}
+	switch fits, known := tagKinds[y.ShortTag()]; {
+	case !known:
+		p.add("yaml/tag", diag.Error, n.Span, "take the tag out, and write the value itself", "the tag %s means nothing here", y.Tag)
+	case !slices.Contains(fits, n.Kind):
+		p.add("yaml/tag", diag.Error, n.Span, "take the tag out, or give a value that it fits", "the tag %s does not fit %s", y.Tag, n.Describe())
 	}
 }
 
