@@ -27,7 +27,7 @@ func (p *parser) parties(n *yamlpos.Node) {
 		if p.given(f, "spec.parties") {
 			p.party(f)
 		} else {
-			p.doc.Parties = append(p.doc.Parties, Party{Name: f.Key, Span: f.KeySpan})
+			p.doc.Parties = append(p.doc.Parties, Party{Name: f.Key, Span: f.KeySpan, Wrong: true})
 		}
 	}
 }
