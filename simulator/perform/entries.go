@@ -68,7 +68,7 @@ func entryOf(c *conntrack.Conn) entry {
 	}
 	e := entry{what: fmt.Sprintf("%s %s", c.Tuples[0].Proto, state), drawn: c.FreePort,
 		droppable: closing || c.Status&conntrack.Assured == 0,
-		status:    statusText(c.Status&conntrack.SeenReply == 0, c.Status&conntrack.Assured != 0, c.Mark)}
+		status:    statusText(c.Tuples[0].Proto, c.Status&conntrack.SeenReply == 0, c.Status&conntrack.Assured != 0, c.Mark)}
 	for i, t := range c.Tuples {
 		e.tuples[i] = tupleOf(t.Proto, kernel.Tuple{Src: t.Src, Dst: t.Dst, SrcPort: t.SrcPort, DstPort: t.DstPort})
 	}
@@ -77,7 +77,7 @@ func entryOf(c *conntrack.Conn) entry {
 
 // kernelEntry describes a connection of the kernel in the same way.
 func kernelEntry(c *kernel.Conn) entry {
-	return entry{what: fmt.Sprintf("%s %s", c.Proto, c.State), status: statusText(c.Unreplied, c.Assured, c.Mark),
+	return entry{what: fmt.Sprintf("%s %s", c.Proto, c.State), status: statusText(c.Proto, c.Unreplied, c.Assured, c.Mark),
 		tuples: [2]tuple{tupleOf(c.Proto, c.Orig), tupleOf(c.Proto, c.Reply)}}
 }
 
@@ -94,12 +94,14 @@ func tupleOf(proto packet.Proto, t kernel.Tuple) tuple {
 	return tuple{fmt.Sprintf("%s:%d", t.Src, t.SrcPort), fmt.Sprintf("%s:%d", t.Dst, t.DstPort)}
 }
 
-func statusText(unreplied, assured bool, mark uint32) string {
+// statusText is what is compared of a connection's status. Whether UDP is assured depends on
+// the time that passed since its first packet, and steps take longer in the kernel.
+func statusText(proto packet.Proto, unreplied, assured bool, mark uint32) string {
 	text := ""
 	if unreplied {
 		text += " UNREPLIED"
 	}
-	if assured {
+	if assured && proto != packet.ProtoUDP {
 		text += " ASSURED"
 	}
 	if mark != 0 {
