@@ -153,9 +153,18 @@ func (b *builder) remoteBlocks() {
 		}
 		b.route(host.Route{
 			Table: host.TableMain, Type: host.RouteUnicast, Dst: blk.cidr,
-			Hops: []host.NextHop{hop}, Protocol: "bird",
+			Hops: []host.NextHop{hop}, Protocol: b.programmer(blk.cidr.Addr()),
 		})
 	}
+}
+
+// programmer is the protocol of routes to other nodes' blocks: Felix programs those of
+// pools with VXLAN, BIRD all others.
+func (b *builder) programmer(a netip.Addr) string {
+	if p := b.cluster.poolFor(a); p != nil && p.encap == encapVXLAN {
+		return host.RouteFelix
+	}
+	return "bird"
 }
 
 // localTable adds what the kernel itself keeps for every address.

@@ -35,6 +35,8 @@ type State struct {
 	// IPVSMissing says that virtual servers have the addresses of this link and
 	// that they are not known.
 	IPVSMissing LinkName `json:",omitempty"`
+	// UDPServices are what kube-proxy removes stale connections by (Stale).
+	UDPServices []UDPService `json:",omitempty"`
 	// HostPorts are ports that rules translate which are not in Ruleset.
 	HostPorts []HostPort `json:",omitempty"`
 	// Missing are the parts of the node that are not known; none of a modelled one.

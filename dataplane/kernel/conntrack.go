@@ -76,6 +76,26 @@ func FlushConnections(ns *netns.NS) error {
 	return err
 }
 
+// RemoveConnections deletes connections of the namespace, but none that Fill added.
+func RemoveConnections(ns *netns.NS, which func(*Conn) bool) error {
+	own, err := OwnConnections(ns)
+	if err != nil {
+		return err
+	}
+	var todo []ctMessage
+	for i := range own {
+		if c := &own[i]; which(c) {
+			todo = append(todo, c.deletion())
+		}
+	}
+	return sendCT(ns, todo)
+}
+
+// deletion is the request to delete the connection.
+func (c *Conn) deletion() ctMessage {
+	return ctMessage{kind: ctDelete, v6: c.Orig.Src.Is6(), body: c.Orig.attribute(ctaTupleOrig, c.Proto)}
+}
+
 // Age makes the namespace's connections as old as if the time had passed: those
 // that would have expired are deleted, and the others expire so much earlier.
 func Age(ns *netns.NS, seconds int) error {
@@ -84,8 +104,9 @@ func Age(ns *netns.NS, seconds int) error {
 		return err
 	}
 	var todo []ctMessage
-	for _, c := range own {
-		m := ctMessage{kind: ctDelete, v6: c.Orig.Src.Is6(), body: c.Orig.attribute(ctaTupleOrig, c.Proto)}
+	for i := range own {
+		c := &own[i]
+		m := c.deletion()
 		if c.Timeout > seconds {
 			m.kind, m.body = ctNew, append(m.body, be32(ctaTimeout, uint32(c.Timeout-seconds))...)
 		}

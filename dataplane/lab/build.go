@@ -203,7 +203,8 @@ func ip(ns *netns.NS, commands ...string) error {
 	return err
 }
 
-// Replace programs other rules; links, routes and connections stay.
+// Replace programs other rules; links, routes and connections stay, but for those that
+// kube-proxy and Felix remove.
 func (l *Lab) Replace(f *host.Fleet) error {
 	for i := range f.Hosts {
 		s := &f.Hosts[i]
@@ -214,9 +215,25 @@ func (l *Lab) Replace(f *host.Fleet) error {
 		if err := kernel.ReplaceRuleset(l.hosts[s.Name], &old.Ruleset, &s.Ruleset); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
+		if err := l.removeStale(old, s); err != nil {
+			return fmt.Errorf("%s: remove stale connections: %w", s.Name, err)
+		}
 	}
 	l.fleet = f
 	return nil
+}
+
+// removeStale removes the connections that kube-proxy and Felix remove of a node that
+// becomes next.
+func (l *Lab) removeStale(old, next *host.State) error {
+	stale := old.Stale(next)
+	if stale == nil {
+		return nil
+	}
+	return kernel.RemoveConnections(l.hosts[next.Name], func(c *kernel.Conn) bool {
+		return stale(&host.Tracked{Proto: c.Proto, Src: netip.AddrPortFrom(c.Orig.Src, c.Orig.SrcPort),
+			Dst: netip.AddrPortFrom(c.Orig.Dst, c.Orig.DstPort), Replies: netip.AddrPortFrom(c.Reply.Src, c.Reply.SrcPort)}) != ""
+	})
 }
 
 // Rules reads a node's rules with their counters.

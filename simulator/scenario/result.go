@@ -62,6 +62,9 @@ type StepResult struct {
 	// about one of them: the first that is refused, if there is one.
 	Backends  []trace.Backend   `json:"backends,omitempty"`
 	Conntrack []trace.Conntrack `json:"conntrack,omitempty"`
+	// Removed says which connections kube-proxy and Felix removed from nodes' tables,
+	// and why.
+	Removed []string `json:"removed,omitempty"`
 	// Expected is how many expectations the step had; Failures are those that
 	// were not met.
 	Expected int      `json:"expected"`
@@ -143,8 +146,8 @@ func (s *StepResult) writeText(w io.Writer, color bool) error {
 		line += "  (" + s.Name + ")"
 	}
 	line += s.outcome()
-	for _, f := range s.Failures {
-		line += "\n            " + f
+	for _, more := range slices.Concat(s.Removed, s.Failures) {
+		line += "\n            " + more
 	}
 	_, err := fmt.Fprintln(w, line)
 	return err

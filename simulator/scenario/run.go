@@ -222,7 +222,9 @@ func (p *Player) play(i int) (StepResult, error) {
 	case ActionForget:
 		return r, p.forget(s.Forget)
 	case ActionChange:
-		return r, p.change(i)
+		var err error
+		r.Removed, err = p.change(i)
+		return r, err
 	case ActionCheck:
 		if s.Connection != "" && p.sessions[s.Connection] == nil {
 			return r, errSkip
@@ -233,20 +235,20 @@ func (p *Player) play(i int) (StepResult, error) {
 	return r, nil
 }
 
-func (p *Player) change(i int) (failed error) {
+// change plays on with other objects, and says which connections programs removed.
+func (p *Player) change(i int) (removed []string, failed error) {
 	f := p.run.fleets[i]
 	if f == nil {
 		var err error
 		if f, err = p.run.world.Change(p.run.script.Steps[i].Index); f == nil {
-			return err
+			return nil, err
 		}
 		p.run.fleets[i] = f
 		defer func() { failed = err }()
 	}
 	p.Fleet = f
 	p.limit()
-	p.Walker.Replace(f)
-	return nil
+	return p.Walker.Replace(f), nil
 }
 
 func (p *Player) forget(node host.Name) error {

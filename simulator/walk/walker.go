@@ -104,17 +104,20 @@ func (w *Walker) chooser(h host.Name) func(eval.Choice) int {
 // Replace goes on with another fleet: rules, routes and endpoints are its own,
 // while the clock goes on and hosts of the same name keep their connections, as
 // when Felix programs a node anew. What rules remember begins anew, but for what
-// the kernel keeps by name.
-func (w *Walker) Replace(f *host.Fleet) {
+// the kernel keeps by name. It returns which connections kube-proxy and Felix remove
+// then (host.State.Stale), in words.
+func (w *Walker) Replace(f *host.Fleet) (removed []string) {
 	old := w.byName
 	w.compile(f)
-	for name, n := range w.byName {
-		if o := old[name]; o != nil {
+	for _, n := range w.nodes {
+		if o := old[n.state.Name]; o != nil {
 			n.ct, n.peers, n.frags = o.ct, o.peers, o.frags
 			n.ipvs.keep(&o.ipvs)
 			n.mem.Keep(&o.mem, n.eng)
+			removed = append(removed, n.removeStale(o.state)...)
 		}
 	}
+	return removed
 }
 
 // compile takes the fleet over, with hosts that remember nothing.
