@@ -36,6 +36,15 @@ func Write(tables []nf.Table, family packet.Family, opt WriteOptions) ([]byte, e
 
 func writeTable(out *bytes.Buffer, t *nf.Table, family packet.Family, opt WriteOptions) error {
 	fmt.Fprintf(out, "*%s\n", t.Name)
+	writeChains(out, t, opt)
+	if err := writeRules(out, t, family, opt); err != nil {
+		return err
+	}
+	out.WriteString("COMMIT\n")
+	return nil
+}
+
+func writeChains(out *bytes.Buffer, t *nf.Table, opt WriteOptions) {
 	for i := range t.Chains {
 		c := &t.Chains[i]
 		policy := "-"
@@ -50,6 +59,9 @@ func writeTable(out *bytes.Buffer, t *nf.Table, family packet.Family, opt WriteO
 		}
 		fmt.Fprintf(out, ":%s %s [%d:%d]\n", c.Name, policy, p, b)
 	}
+}
+
+func writeRules(out *bytes.Buffer, t *nf.Table, family packet.Family, opt WriteOptions) error {
 	for i := range t.Chains {
 		c := &t.Chains[i]
 		for n := range c.Rules {
@@ -64,7 +76,6 @@ func writeTable(out *bytes.Buffer, t *nf.Table, family packet.Family, opt WriteO
 			out.WriteString(strings.TrimRight("-A "+string(c.Name)+" "+s, " ") + "\n")
 		}
 	}
-	out.WriteString("COMMIT\n")
 	return nil
 }
 

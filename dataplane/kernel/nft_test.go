@@ -89,7 +89,7 @@ func programs(t *testing.T, ns *netns.NS) []string {
 func sameListings(t *testing.T, tables []nf.Table) (byText, byNetlink *netns.NS) {
 	t.Helper()
 	byText, byNetlink = netns.ForTest(t), netns.ForTest(t)
-	if err := loadText(byText, "", tables); err != nil {
+	if err := loadText(byText, tables); err != nil {
 		t.Fatal(err)
 	}
 	if err := LoadNFT(byNetlink, tables); err != nil {
@@ -166,33 +166,6 @@ func opaque(r nf.Rule) bool {
 	return slices.ContainsFunc(r.Body, func(s nf.Stmt) bool {
 		return strings.HasPrefix(nf.KindName(s), "Opaque")
 	})
-}
-
-// A rule set replaced by another one, and by none, leaves nothing behind.
-func TestReplaceRuleset_NFTables(t *testing.T) {
-	netns.Require(t, "nft")
-	ns := netns.ForTest(t)
-	all := captures(t)
-	one, two := &nf.Ruleset{Tables: all["felix-29-nat.nft"]}, &nf.Ruleset{Tables: all["kube-proxy-v4.nft"]}
-	if err := ApplyRuleset(ns, one); err != nil {
-		t.Fatal(err)
-	}
-	if err := ReplaceRuleset(ns, one, two); err != nil {
-		t.Fatal(err)
-	}
-	fresh := netns.ForTest(t)
-	if err := ApplyRuleset(fresh, two); err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(listing(t, fresh, "list", "ruleset"), listing(t, ns, "list", "ruleset")); d != "" {
-		t.Errorf("(-fresh +replaced):\n%.2000s", d)
-	}
-	if err := ReplaceRuleset(ns, two, &nf.Ruleset{}); err != nil {
-		t.Fatal(err)
-	}
-	if got := listing(t, ns, "list", "ruleset"); len(got) != 1 {
-		t.Errorf("left behind: %.500q", got)
-	}
 }
 
 // The kernel's refusal names the rule.

@@ -15,25 +15,33 @@ import (
 // A rule, set or chain that cannot be said by netlink is an error that names it,
 // and then nothing is loaded.
 func LoadNFT(ns *netns.NS, tables []nf.Table) error {
-	list, err := encodeNFT(nil, tables, linkIndex(ns))
+	list, err := encodeNFT(fresh(tables), linkIndex(ns))
 	if err != nil {
 		return err
 	}
 	return sendNFT(ns, list)
 }
 
-// encodeNFT writes the requests that delete the tables in drop and make the
-// others: in each table first the chains, then the sets with their elements, then
-// the rules, because each may name those before it. Index yields the number of an
-// interface.
-func encodeNFT(drop, tables []nf.Table, index func(string) (uint32, error)) ([]nftMessage, error) {
-	e := &nftEncoder{index: index}
-	for i := range drop {
-		e.table = &drop[i]
-		e.send(unix.NFT_MSG_DELTABLE, 0, " (to delete)", cstring(unix.NFTA_TABLE_NAME, string(drop[i].Name)))
-	}
+// fresh are tables that come in nobody's place.
+func fresh(tables []nf.Table) []change {
+	out := make([]change, len(tables))
 	for i := range tables {
-		e.tableMessages(&tables[i])
+		out[i].now = &tables[i]
+	}
+	return out
+}
+
+// encodeNFT writes the requests that make tables, or make them of those that are
+// there: in each first the chains, then the sets with their elements, then the rules,
+// because each may name those before it. Index yields the number of an interface.
+func encodeNFT(changes []change, index func(string) (uint32, error)) ([]nftMessage, error) {
+	e := &nftEncoder{index: index}
+	for _, c := range changes {
+		e.table = c.now
+		for _, r := range c.removals() {
+			e.remove(r)
+		}
+		e.tableMessages(c.filled())
 	}
 	return e.list, errors.Join(e.errs...)
 }

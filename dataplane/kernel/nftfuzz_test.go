@@ -47,7 +47,7 @@ func FuzzEncodeNFT(f *testing.F) {
 	f.Add(string(text))
 	f.Fuzz(func(t *testing.T, text string) {
 		tables, _ := nftables.Parse("f", []byte(text))
-		list, _ := encodeNFT(nil, tables, func(string) (uint32, error) { return 1, nil })
+		list, _ := encodeNFT(fresh(tables), func(string) (uint32, error) { return 1, nil })
 		for _, m := range list {
 			if err := wellFormed(m.body); err != nil {
 				t.Errorf("%s: %v", m.about, err)

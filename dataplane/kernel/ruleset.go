@@ -30,90 +30,53 @@ func ApplyRuleset(ns *netns.NS, r *nf.Ruleset) error {
 	return nil
 }
 
-// ReplaceRuleset replaces the rule set that ApplyRuleset loaded; connections
-// stay. Each kind of table changes at once; between them, and between them and
-// the IP sets, there is a moment of neither.
-func ReplaceRuleset(ns *netns.NS, old, r *nf.Ruleset) error {
-	for _, s := range old.IPSets {
-		if _, err := ns.Run("", "ipset", "flush", string(s.Name)); err != nil {
-			return err
-		}
-	}
-	if len(r.IPSets) > 0 {
-		if _, err := ns.Run(string(ipset.Write(r.IPSets)), "ipset", "restore", "-exist"); err != nil {
-			return err
-		}
-	}
-	var drop []nf.Table
-	for _, t := range old.Tables {
-		if t.Backend == nf.NFTables {
-			drop = append(drop, t)
-		}
-	}
-	for _, group := range runs(r.Tables) {
-		var gone []nf.Table
-		if group[0].Backend == nf.NFTables {
-			gone, drop = drop, nil
-		}
-		if err := replace(ns, gone, group); err != nil {
-			return fmt.Errorf("replace %s tables: %w", group[0].Backend, err)
-		}
-	}
-	return replace(ns, drop, nil)
-}
-
 // runs cuts the tables into groups that one tool loads at once.
 func runs(tables []nf.Table) [][]nf.Table {
 	var out [][]nf.Table
-	for _, t := range tables {
-		if n := len(out); n > 0 {
-			last := out[n-1][0]
-			if last.Backend == t.Backend && (t.Backend == nf.NFTables || last.Family == t.Family) {
-				out[n-1] = append(out[n-1], t)
-				continue
-			}
+	for i, t := range tables {
+		if i > 0 && together(&tables[i-1], &t) {
+			out[len(out)-1] = append(out[len(out)-1], t)
+			continue
 		}
 		out = append(out, []nf.Table{t})
 	}
 	return out
 }
 
+// together reports whether one tool loads both tables at once.
+func together(a, b *nf.Table) bool {
+	return a.Backend == b.Backend && (a.Backend == nf.NFTables || a.Family == b.Family)
+}
+
+// load loads tables of one backend. Nftables go by netlink; those that netlink cannot
+// say go as text.
 func load(ns *netns.NS, tables []nf.Table) error {
-	if err := replace(ns, nil, tables); err != nil {
+	by := loadText
+	if tables[0].Backend == nf.NFTables {
+		by = loadNFT
+	}
+	if err := by(ns, tables); err != nil {
 		return fmt.Errorf("load %s tables: %w", tables[0].Backend, err)
 	}
 	return nil
 }
 
-// replace loads tables of one backend. Those in drop, which are nftables, go in
-// the same transaction. Nftables go by netlink; those that netlink cannot say go
-// as text.
-func replace(ns *netns.NS, drop, tables []nf.Table) error {
-	if len(drop)+len(tables) == 0 {
-		return nil
+func loadNFT(ns *netns.NS, tables []nf.Table) error {
+	list, err := encodeNFT(fresh(tables), linkIndex(ns))
+	if err != nil {
+		return loadText(ns, tables)
 	}
-	if len(tables) > 0 && tables[0].Backend != nf.NFTables {
-		return loadText(ns, "", tables)
-	}
-	list, err := encodeNFT(drop, tables, linkIndex(ns))
-	if err == nil {
-		return sendNFT(ns, list)
-	}
-	before := ""
-	for _, t := range drop {
-		before += fmt.Sprintf("delete table %s %s\n", t.Family, t.Name)
-	}
-	return loadText(ns, before, tables)
+	return sendNFT(ns, list)
 }
 
-// loadText loads tables of one backend by its tool, behind the lines in before.
-func loadText(ns *netns.NS, before string, tables []nf.Table) error {
+// loadText loads tables of one backend by its tool.
+func loadText(ns *netns.NS, tables []nf.Table) error {
 	text, err := Text(tables)
 	if err != nil {
 		return err
 	}
-	tool := tools(tables[0]).restore
-	_, err = ns.Run(before+text, tool[0], tool[1:]...)
+	restore := tools(tables[0]).restore
+	_, err = ns.Run(text, restore[0], restore[1:]...)
 	return err
 }
 

@@ -22,6 +22,15 @@ type Engine struct {
 	nStmts   int32                   // statements with state
 	hashes   map[hashName]*hashTable // settings of -m hashlimit
 	recent   map[string]bool         // lists of -m recent
+	tables   []compiledTable
+}
+
+// compiledTable is what State.Keep asks of a table: its named sets, and which of the
+// numbers with state its statements have, from first to last.
+type compiledTable struct {
+	table       *nf.Table
+	sets        map[nf.SetName]*nftSet
+	first, last int32
 }
 
 type hookKey struct {
@@ -112,7 +121,7 @@ func New(rs *nf.Ruleset) *Engine {
 
 func (e *Engine) addTable(t *nf.Table) {
 	k := &compiler{e: e, table: t, chains: map[nf.ChainName]int32{}, sets: map[nf.SetName]*nftSet{}}
-	first := len(e.chains)
+	first, stmts := len(e.chains), e.nStmts
 	for i := range t.Chains {
 		c := &t.Chains[i]
 		k.chains[c.Name] = int32(len(e.chains))
@@ -135,6 +144,7 @@ func (e *Engine) addTable(t *nf.Table) {
 		}
 		e.chains[first+i].rules = rules
 	}
+	e.tables = append(e.tables, compiledTable{t, k.sets, stmts + 1, e.nStmts})
 }
 
 // register puts a base chain on its hook for the families that it sees.
@@ -213,9 +223,9 @@ func (k *compiler) problem(format string, args ...any) {
 }
 
 // stmtID numbers a statement with state.
-func (k *compiler) stmtID() int32 {
-	k.e.nStmts++
-	return k.e.nStmts
+func (e *Engine) stmtID() int32 {
+	e.nStmts++
+	return e.nStmts
 }
 
 // tracked notes that the table's rules need connection tracking.

@@ -36,7 +36,7 @@ type ipset struct {
 	ifaces  []ifaceTest // of hash:net,iface, by entry
 	origins []int       // of the elements; nil if none has one
 	opaque  string      // why the set cannot be evaluated
-	id      int32       // of the elements in State; -1 when no rule adds any
+	id      int32       // of the elements in State, below 0; 0 when no rule has added any
 	timeout time.Duration
 }
 
@@ -49,7 +49,7 @@ var dimByName = map[string]dim{
 
 // compileIPSet compiles a set; members of a list:set are resolved by ids.
 func compileIPSet(s *nf.Set, ids map[nf.SetName]int32) *ipset {
-	c := &ipset{name: s.Name, family: s.Family, netmask: 128, mark: ^uint32(0), id: -1, timeout: s.Timeout}
+	c := &ipset{name: s.Name, family: s.Family, netmask: 128, mark: ^uint32(0), timeout: s.Timeout}
 	kind, dims, _ := strings.Cut(s.Type, ":")
 	if s.Type == "list:set" {
 		c.isList, c.family = true, 0

@@ -26,7 +26,7 @@ func (c *ipset) test(w *scratch, dirs []nf.Dir, returnNomatch bool) Truth {
 	if len(c.dims) == 2 && c.dims[1] == dimIface {
 		return c.testIface(w, key, dirs[1], returnNomatch)
 	}
-	if c.id >= 0 {
+	if c.id != 0 {
 		if t, ok := w.c.State.element(c.id, key[:len(c.dims)], w.c.Now); ok {
 			return t
 		}

@@ -300,7 +300,7 @@ func numgenRandom(key nf.Key) loader {
 
 // numgenInc counts as nft_ng_inc_gen: the first number is 0.
 func (k *compiler) numgenInc(key nf.Key) loader {
-	id, mod := k.stmtID(), max(key.Mod, 1)
+	id, mod := k.e.stmtID(), max(key.Mod, 1)
 	return func(w *scratch) (value, Truth) {
 		n := w.c.State.count(id, 0, func(n uint32) uint32 { return (n + 1) % mod })
 		if w.c.Rec.On() {

@@ -13,7 +13,7 @@ func (k *compiler) matchStatistic(m nf.MatchStatistic) func(*scratch) Truth {
 	if !m.Nth {
 		return matchChance(m)
 	}
-	id, every := k.stmtID(), max(m.Every, 1)
+	id, every := k.e.stmtID(), max(m.Every, 1)
 	start := every - 1 - m.Packet%every
 	return func(w *scratch) Truth {
 		old := w.c.State.count(id, start, func(n uint32) uint32 { return (n + 1) % every })
@@ -65,7 +65,7 @@ func (k *compiler) matchLimit(m nf.MatchLimit) func(*scratch) Truth {
 	if !ok {
 		return func(*scratch) Truth { return Unknown3 }
 	}
-	id, full := k.stmtID(), bucket{}
+	id, full := k.e.stmtID(), bucket{}
 	l.fill(&full, 0)
 	return func(w *scratch) Truth {
 		length, known := uint64(0), true

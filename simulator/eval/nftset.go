@@ -14,7 +14,7 @@ type nftSet struct {
 	elements []nf.Element
 	verdicts []verdict // of a verdict map, by element
 	x        *index
-	id       int32 // of the elements in State; 0 when no rule adds any
+	id       int32 // of the elements in State; 0 when no rule has added any
 	timeout  time.Duration
 }
 
@@ -95,10 +95,11 @@ func (k *compiler) setOf(name nf.SetName, elements []nf.Element) *nftSet {
 }
 
 // dynamicID gives the set a place in State.
-func (s *nftSet) dynamicID(k *compiler) {
+func (s *nftSet) dynamicID(e *Engine) int32 {
 	if s.id == 0 {
-		s.id = k.stmtID()
+		s.id = e.stmtID()
 	}
+	return s.id
 }
 
 // lookup loads the keys and finds their element. The index is -1 for an element

@@ -54,23 +54,6 @@ func (s *State) Clone() *State {
 	return c
 }
 
-// Keep takes over from the rules before what the kernel keeps by name while rules
-// are replaced: groups of hashlimit and lists of recent that both have.
-func (s *State) Keep(old *State, e *Engine) {
-	c := old.Clone()
-	for name := range c.hashes {
-		if e.hashes[name] == nil {
-			delete(c.hashes, name)
-		}
-	}
-	for name := range c.recent {
-		if !e.recent[name] {
-			delete(c.recent, name)
-		}
-	}
-	s.hashes, s.recent = c.hashes, c.recent
-}
-
 // element returns what rules did to an element of a set; false when nothing.
 func (s *State) element(set int32, key []value, now time.Duration) (Truth, bool) {
 	if s == nil || len(key) > 6 {

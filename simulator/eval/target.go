@@ -175,7 +175,7 @@ func (k *compiler) setElement(s nf.SetElement) step {
 		k.problem("no set %q", s.Set)
 		return unknownStep
 	}
-	set.dynamicID(k)
+	set.dynamicID(k.e)
 	keys := k.keys(s.Key, set.types)
 	return func(w *scratch) outcome {
 		if t := w.load(keys); t != Yes {
@@ -193,9 +193,7 @@ func (k *compiler) setIPSetElement(s nf.SetElement, put func(*scratch, int32, []
 		return unknownStep
 	}
 	set := k.e.ipsets[id]
-	if set.id < 0 {
-		set.id = k.stmtID()
-	}
+	set.id = ^id
 	return func(w *scratch) outcome {
 		if set.opaque != "" || set.isList {
 			return unknown

@@ -113,7 +113,7 @@ func (w *Walker) Replace(f *host.Fleet) (removed []string) {
 		if o := old[n.state.Name]; o != nil {
 			n.ct, n.peers, n.frags = o.ct, o.peers, o.frags
 			n.ipvs.keep(&o.ipvs)
-			n.mem.Keep(&o.mem, n.eng)
+			n.mem.Keep(&o.mem, o.eng, n.eng)
 			removed = append(removed, n.removeStale(o.state)...)
 		}
 	}
