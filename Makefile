@@ -54,7 +54,8 @@ realapi: ## what intents compile to, in a real API server (builds one: ten minut
 kubeproxy: ## random services and settings (SEED) in kube-proxy's own proxiers and here (builds them; root)
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && seed=$${SEED:-$$(date +%s)} && echo "SEED=$$seed" && \
 	(cd compiler/kubeproxy/oracle && $(GO) run . random "$$dir" "$$seed" 150) && \
-	TORTIE_SHAPES=$$dir $(GO) test ./compiler/kubeproxy -run EveryShape -v -count=1
+	(cd compiler/kubeproxy/oracle && $(GO) run . stale "$$dir/stale.json.gz" "$$seed" 500) && \
+	TORTIE_SHAPES=$$dir TORTIE_STALE=$$dir/stale.json.gz $(GO) test ./compiler/kubeproxy -run 'EveryShape|Stale' -v -count=1
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \

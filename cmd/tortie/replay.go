@@ -11,6 +11,7 @@ import (
 	"tortie/cmd/policies"
 	"tortie/compiler/diag"
 	"tortie/compiler/intent"
+	"tortie/compiler/link"
 	"tortie/compiler/store"
 	"tortie/compiler/yamlpos"
 	"tortie/dataplane/host"
@@ -176,6 +177,7 @@ type production struct {
 	in     inputFlags
 	said   map[string]bool // findings about objects that were written
 	now    *host.Fleet
+	maker  *link.Linker // of now
 	// wrong is what is wrong with objects; broken are the objects of steps that had to
 	// be left out for it.
 	wrong  diag.List

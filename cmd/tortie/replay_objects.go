@@ -131,7 +131,10 @@ func (p *production) fleet() (*host.Fleet, error) {
 	if p.flags.kernel {
 		perform.Quieten(f)
 	}
-	p.now = f
+	if p.now != nil {
+		l.linker.Succeed(p.maker, p.now, f)
+	}
+	p.now, p.maker = f, l.linker
 	p.forgetSaid()
 	return f, l.report(p.cmd)
 }

@@ -117,8 +117,6 @@ type Result struct {
 	// its link kube-ipvs0 has.
 	Servers []host.VirtualServer
 	Bound   []netip.Addr
-	// UDPServices are what kube-proxy removes stale connections by.
-	UDPServices []host.UDPService
 	// RouteLocalnet says that kube-proxy sets net.ipv4.conf.all.route_localnet.
 	RouteLocalnet bool
 	// Notes are what a reader should know: services without a ClusterIP, rules

@@ -25,7 +25,6 @@ func Program(s *cluster.Snapshot, opt Options) (Result, error) {
 		in := &input{Options: &opt, node: n, family: f, nodeIP: firstOf(n.ips, f)}
 		in.readServices(s, &res)
 		in.notes(&res)
-		res.UDPServices = append(res.UDPServices, in.udpServices()...)
 		in.settings()
 		if opt.Mode == NFTables {
 			res.Ruleset.Tables = append(res.Ruleset.Tables, nftTable(in))
@@ -70,8 +69,6 @@ type input struct {
 	family   packet.Family
 	nodeIP   netip.Addr
 	services []service
-	// endpoints are those of all service ports, with a service or without.
-	endpoints map[endpointKey][]endpoint
 
 	mark      uint32
 	localhost bool           // node ports work on 127.0.0.0/8

@@ -55,7 +55,7 @@ const proxyNameLabel = "service.kubernetes.io/service-proxy-name"
 
 // readServices fills in.services: what kube-proxy watches and does not skip.
 func (in *input) readServices(s *cluster.Snapshot, res *Result) {
-	in.endpoints = readEndpoints(s, in.Node, in.family)
+	eps := readEndpoints(s, in.Node, in.family)
 	for i := range s.Services {
 		o := s.Services[i].Object
 		if _, other := o.Labels[proxyNameLabel]; other || string(o.Spec.Type) == "ExternalName" || o.Spec.ClusterIP == "None" {
@@ -82,7 +82,7 @@ func (in *input) readServices(s *cluster.Snapshot, res *Result) {
 				continue
 			}
 			in.readSpec(&svc, s, i)
-			svc.endpoints = in.endpoints[endpointKey{o.Namespace, o.Name, svc.port, svc.proto}]
+			svc.endpoints = eps[endpointKey{o.Namespace, o.Name, svc.port, svc.proto}]
 			svc.plan = planOf(&svc, in.Node, in.node.zone)
 			in.services = append(in.services, svc)
 		}

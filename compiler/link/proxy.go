@@ -127,7 +127,6 @@ func (l *Linker) addServices(s *host.State, node nf.Backend, result *felix.Resul
 	for _, o := range proxy.Origins[1:] {
 		origins = append(origins, host.Origin{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, File: o.File, Line: o.Line})
 	}
-	s.UDPServices = proxy.UDPServices
 	if proxy.RouteLocalnet {
 		s.Sysctls["net.ipv4.conf.all.route_localnet"] = "1"
 	}

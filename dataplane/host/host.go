@@ -35,8 +35,8 @@ type State struct {
 	// IPVSMissing says that virtual servers have the addresses of this link and
 	// that they are not known.
 	IPVSMissing LinkName `json:",omitempty"`
-	// UDPServices are what kube-proxy removes stale connections by (Stale).
-	UDPServices []UDPService `json:",omitempty"`
+	// Removals are the connections that programs remove as the node becomes what it is.
+	Removals []Removal `json:",omitempty"`
 	// HostPorts are ports that rules translate which are not in Ruleset.
 	HostPorts []HostPort `json:",omitempty"`
 	// Missing are the parts of the node that are not known; none of a modelled one.
@@ -183,11 +183,15 @@ type Route struct {
 	// Hops is one next hop, or several of a multipath route; none for blackhole
 	// and its like.
 	Hops     []NextHop
-	Protocol string `json:",omitempty"` // "kernel", "bird", "static" …
+	Protocol string `json:",omitempty"` // "kernel", "bird", "static", RouteFelix …
 	// Opaque is what the route does and is not modelled, verbatim: what becomes of
 	// a packet that takes it is unknown.
 	Opaque string `json:",omitempty"`
 }
+
+// RouteFelix is the protocol of Felix's routes to other nodes, as ip writes it. Those to
+// workloads have the protocol boot, which ip leaves out.
+const RouteFelix = "80"
 
 // NextHop is where a route leads.
 type NextHop struct {

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"tortie/dataplane/host"
@@ -203,8 +204,7 @@ func ip(ns *netns.NS, commands ...string) error {
 	return err
 }
 
-// Replace programs other rules; links, routes and connections stay, but for those that
-// kube-proxy and Felix remove.
+// Replace programs other rules; links, routes and connections stay.
 func (l *Lab) Replace(f *host.Fleet) error {
 	for i := range f.Hosts {
 		s := &f.Hosts[i]
@@ -215,25 +215,28 @@ func (l *Lab) Replace(f *host.Fleet) error {
 		if err := kernel.ReplaceRuleset(l.hosts[s.Name], &old.Ruleset, &s.Ruleset); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
-		if err := l.removeStale(old, s); err != nil {
-			return fmt.Errorf("%s: remove stale connections: %w", s.Name, err)
-		}
 	}
 	l.fleet = f
 	return nil
 }
 
-// removeStale removes the connections that kube-proxy and Felix remove of a node that
-// becomes next.
-func (l *Lab) removeStale(old, next *host.State) error {
-	stale := old.Stale(next)
-	if stale == nil {
-		return nil
+// Remove removes the connections that programs remove as the fleet becomes what it is.
+func (l *Lab) Remove() error {
+	for i := range l.fleet.Hosts {
+		s := &l.fleet.Hosts[i]
+		if len(s.Removals) == 0 {
+			continue
+		}
+		err := kernel.RemoveConnections(l.hosts[s.Name], func(c *kernel.Conn) bool {
+			t := host.Tracked{Proto: c.Proto, Src: netip.AddrPortFrom(c.Orig.Src, c.Orig.SrcPort),
+				Dst: netip.AddrPortFrom(c.Orig.Dst, c.Orig.DstPort), Replies: netip.AddrPortFrom(c.Reply.Src, c.Reply.SrcPort)}
+			return slices.ContainsFunc(s.Removals, func(r host.Removal) bool { return r.Removes(&t) })
+		})
+		if err != nil {
+			return fmt.Errorf("%s: remove connections: %w", s.Name, err)
+		}
 	}
-	return kernel.RemoveConnections(l.hosts[next.Name], func(c *kernel.Conn) bool {
-		return stale(&host.Tracked{Proto: c.Proto, Src: netip.AddrPortFrom(c.Orig.Src, c.Orig.SrcPort),
-			Dst: netip.AddrPortFrom(c.Orig.Dst, c.Orig.DstPort), Replies: netip.AddrPortFrom(c.Reply.Src, c.Reply.SrcPort)}) != ""
-	})
+	return nil
 }
 
 // Rules reads a node's rules with their counters.

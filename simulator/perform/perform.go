@@ -140,7 +140,10 @@ func (p *performance) act(s *rehearsed) error {
 	case scenario.ActionOpen:
 		return p.open(s)
 	case scenario.ActionChange:
-		return p.replace(s.fleet)
+		if err := p.replace(s.fleet); err != nil {
+			return err
+		}
+		return p.lab.Remove()
 	case scenario.ActionIdle:
 		return p.lab.Idle(s.Idle)
 	case scenario.ActionForget:

@@ -248,7 +248,8 @@ func (p *Player) change(i int) (removed []string, failed error) {
 	}
 	p.Fleet = f
 	p.limit()
-	return p.Walker.Replace(f), nil
+	p.Walker.Replace(f)
+	return p.Walker.Remove(), nil
 }
 
 func (p *Player) forget(node host.Name) error {

@@ -104,9 +104,9 @@ func (w *Walker) chooser(h host.Name) func(eval.Choice) int {
 // Replace goes on with another fleet: rules, routes and endpoints are its own,
 // while the clock goes on and hosts of the same name keep their connections, as
 // when Felix programs a node anew. What rules remember begins anew, but for what
-// the kernel keeps by name. It returns which connections kube-proxy and Felix remove
-// then (host.State.Stale), in words.
-func (w *Walker) Replace(f *host.Fleet) (removed []string) {
+// the kernel keeps by name. Connections that programs
+// remove then stay until Remove.
+func (w *Walker) Replace(f *host.Fleet) {
 	old := w.byName
 	w.compile(f)
 	for _, n := range w.nodes {
@@ -114,10 +114,8 @@ func (w *Walker) Replace(f *host.Fleet) (removed []string) {
 			n.ct, n.peers, n.frags = o.ct, o.peers, o.frags
 			n.ipvs.keep(&o.ipvs)
 			n.mem.Keep(&o.mem, o.eng, n.eng)
-			removed = append(removed, n.removeStale(o.state)...)
 		}
 	}
-	return removed
 }
 
 // compile takes the fleet over, with hosts that remember nothing.

@@ -5,6 +5,7 @@
 //
 //	go run . record ../testdata/shapes [PART-OF-NAME]
 //	go run . random FOLDER SEED COUNT
+//	go run . stale FILE SEED COUNT
 package main
 
 import (
@@ -57,17 +58,18 @@ func main() {
 		}
 	case len(os.Args) == 4 && os.Args[1] == "run":
 		run(os.Args[2], os.Args[3])
-	case len(os.Args) == 5 && os.Args[1] == "random":
+	case len(os.Args) == 5 && (os.Args[1] == "random" || os.Args[1] == "stale"):
+		write := map[string]func(string, int64, int) error{"random": random, "stale": recordStale}[os.Args[1]]
 		seed, err := strconv.ParseInt(os.Args[3], 10, 64)
 		count, err2 := strconv.Atoi(os.Args[4])
 		if err := cmp.Or(err, err2); err != nil {
 			fatal(err)
 		}
-		if err := random(os.Args[2], seed, count); err != nil {
+		if err := write(os.Args[2], seed, count); err != nil {
 			fatal(err)
 		}
 	default:
-		fatal(fmt.Errorf("usage: kubeproxyoracle record FOLDER [PART-OF-NAME] | random FOLDER SEED COUNT | run OBJECTS CONFIG"))
+		fatal(fmt.Errorf("usage: kubeproxyoracle record FOLDER [PART-OF-NAME] | random FOLDER SEED COUNT | stale FILE SEED COUNT | run OBJECTS CONFIG"))
 	}
 }
 
