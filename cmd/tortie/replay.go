@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"tortie/cmd/policies"
 	"tortie/compiler/diag"
@@ -66,6 +67,9 @@ func (r *replayFlags) run(cmd *cobra.Command, args []string) error {
 		return usageError("-o %q is neither text nor json", r.output)
 	}
 	data, err := os.ReadFile(args[0])
+	if errors.Is(err, syscall.EISDIR) {
+		return usageError("%s is a folder; name a Scenario file in it", args[0])
+	}
 	if err != nil {
 		return usageError("%v", err)
 	}

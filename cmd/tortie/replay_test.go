@@ -87,6 +87,8 @@ func TestReplay_FailedExpectations(t *testing.T) {
 		"verdict": {"  - open: {from: shop/web, to: 'shop/db:5432'}\n    expect: {verdict: deny}\n",
 			"expected deny, got allow on node2 in filter cali-pi-np/shop/db: NetworkPolicy shop/db ingress rule 1"},
 		"policy": {"  - open: {from: shop/web, to: 'shop/db:5433'}\n    expect: {by: {name: cache}}\n", "expected cache to decide, but deny"},
+		"tier":   {"  - open: {from: shop/web, to: 'shop/db:5433'}\n    expect: {by: {tier: platform}}\n", "expected a policy in tier platform to decide, but deny"},
+		"space":  {"  - open: {from: shop/web, to: 'shop/db:5433'}\n    expect: {by: {kind: NetworkPolicy, namespace: ops, rule: 1}}\n", "expected NetworkPolicy of namespace ops rule 1 to decide, but deny"},
 		"place":  {"  - open: {from: shop/web, to: 'shop/db:5433'}\n    expect: {at: {table: raw}}\n", "expected the verdict at raw, got it at node2 FORWARD filter"},
 		"entry":  {"  - open: {from: shop/web, to: 'shop/db:5432'}\n    expect: {conntrack: [{node: node1, state: ABSENT}]}\n", "expected node1 to have no entry, got ESTABLISHED"},
 		"state":  {"  - open: {from: shop/web, to: 'shop/db:5432'}\n    expect: {conntrack: [{node: node1, state: TIME_WAIT}]}\n", "expected an entry TIME_WAIT on node1, got ESTABLISHED"},

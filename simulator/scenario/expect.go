@@ -184,20 +184,21 @@ func samePolicy(want, got *trace.Policy) bool {
 		matches(want.Direction, got.Direction) && (want.Rule == 0 || want.Rule == got.Rule)
 }
 
+// describe says what a policy is expected to be, in all that is asked of it.
 func describe(p *trace.Policy) string {
-	words := []string{p.Kind}
-	if n := policyName(p); n != "" {
-		words = append(words, n)
+	var words []string
+	add := func(asked bool, word string) {
+		if asked {
+			words = append(words, word)
+		}
 	}
-	if p.Kind == "" {
-		words = words[1:]
-	}
-	if p.Direction != "" {
-		words = append(words, p.Direction)
-	}
-	if p.Rule > 0 {
-		words = append(words, fmt.Sprintf("rule %d", p.Rule))
-	}
+	add(p.Kind != "", p.Kind)
+	add(p.Kind == "" && p.Name == "", "a policy")
+	add(p.Name != "", policyName(p))
+	add(p.Name == "" && p.Namespace != "", "of namespace "+p.Namespace)
+	add(p.Tier != "", "in tier "+p.Tier)
+	add(p.Direction != "", p.Direction)
+	add(p.Rule > 0, fmt.Sprintf("rule %d", p.Rule))
 	return strings.Join(words, " ")
 }
 
