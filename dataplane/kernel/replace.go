@@ -144,24 +144,36 @@ func nftChangeText(changes []change) (string, error) {
 	return before + string(text), err
 }
 
-// changeIPSets makes new sets, and fills those anew that have other elements.
+// changeIPSets makes new sets, and lets those that have other elements or options change
+// places with ones made anew, as Felix does. Rules refer to a set by its place.
 func changeIPSets(ns *netns.NS, before, now []nf.Set) error {
-	var changed []nf.Set
-	flush := ""
+	var made []nf.Set
+	swaps, lists := "", ""
 	for _, s := range now {
-		if old := findSet(before, s.Name); old != nil {
-			if s.Continues(old) {
-				continue
-			}
-			flush += fmt.Sprintf("flush %s\n", s.Name)
+		old := findSet(before, s.Name)
+		switch {
+		case old == nil:
+			made = append(made, s)
+		case s.Continues(old):
+		case s.Type == "list:set":
+			lists += swap(s)
+		default:
+			swaps += swap(s)
 		}
-		changed = append(changed, s)
 	}
-	if len(changed) == 0 {
-		return nil
+	if text := string(ipset.Write(made)) + swaps + lists; text != "" {
+		_, err := ns.Run(text, "ipset", "restore", "-exist")
+		return err
 	}
-	_, err := ns.Run(flush+string(ipset.Write(changed)), "ipset", "restore", "-exist")
-	return err
+	return nil
+}
+
+// swap makes a set and puts it in the place of the one with its name.
+func swap(s nf.Set) string {
+	const made = "tortie-made"
+	name := s.Name
+	s.Name = made
+	return fmt.Sprintf("%sswap %s %s\ndestroy %[2]s\n", ipset.Write([]nf.Set{s}), made, name)
 }
 
 // dropIPSets destroys the sets that are gone, which no rule knows any more; those of

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tortie/dataplane/ipset"
 	"tortie/dataplane/iptables"
 	"tortie/dataplane/netns"
 	"tortie/dataplane/nf"
@@ -84,6 +85,51 @@ func TestReplaceRuleset_Iptables(t *testing.T) {
 			before = now
 		}
 	}
+}
+
+// IP sets that rules refer to change their elements and their options, and lists of sets
+// with them.
+func TestReplaceRuleset_IPSets(t *testing.T) {
+	netns.Require(t, "iptables-legacy-restore", "ipset")
+	ns, before := netns.ForTest(t), &nf.Ruleset{}
+	rule := "*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -m set --match-set one dst -j DROP\n-A OUTPUT -m set --match-set all dst -j DROP\nCOMMIT\n"
+	for _, text := range []string{
+		"create one hash:ip family inet hashsize 1024 maxelem 100\nadd one 192.0.2.1\ncreate all list:set size 8\nadd all one\n",
+		"create one hash:ip family inet hashsize 1024 maxelem 200\nadd one 192.0.2.1\ncreate all list:set size 8\nadd all one\n",
+		"create one hash:ip family inet hashsize 1024 maxelem 200\nadd one 192.0.2.2\ncreate two hash:ip family inet hashsize 1024 maxelem 9\nadd two 192.0.2.3\n" +
+			"create all list:set size 9\nadd all one\nadd all two\n",
+		"create one hash:ip family inet hashsize 1024 maxelem 200\ncreate all list:set size 9\nadd all one\n",
+	} {
+		sets, findings := ipset.Parse("sets", []byte(text))
+		tables, more := iptables.Parse("rules", []byte(rule), iptables.Options{Family: ipFamily(nf.FamilyIP), Backend: nf.IptablesLegacy})
+		if findings.HasErrors() || more.HasErrors() {
+			t.Fatal(failed(append(findings, more...)))
+		}
+		now := &nf.Ruleset{Tables: tables, IPSets: sets}
+		if err := ReplaceRuleset(ns, before, now); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		fresh := netns.ForTest(t)
+		if err := ApplyRuleset(fresh, now); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(listed(t, fresh), listed(t, ns)); d != "" {
+			t.Errorf("%s(-fresh +replaced):\n%s", text, d)
+		}
+		before = now
+	}
+}
+
+// listed are a namespace's sets as ipset saves them, but for what is drawn.
+func listed(t *testing.T, ns *netns.NS) []string {
+	t.Helper()
+	text, err := ns.Run("", "ipset", "save")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(regexp.MustCompile(` initval \S+`).ReplaceAllString(text, ""), "\n")
+	slices.Sort(lines)
+	return lines
 }
 
 // withoutSets leaves out rules that ask IP sets.
