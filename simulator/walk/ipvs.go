@@ -7,6 +7,7 @@ import (
 	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
 	"tortie/dataplane/packet"
+	"tortie/simulator/conntrack"
 	"tortie/simulator/eval"
 	"tortie/simulator/route"
 	"tortie/simulator/trace"
@@ -43,8 +44,11 @@ func (n *node) ipvsIn(h nf.Hook, f *flight) bool {
 	c, v := find(n.ipvs.in, client, virtual), n.ipvs.servers[virtual]
 	if c != nil && !lists(v, c.real) && f.p.Proto != packet.ProtoTCP {
 		n.ipvs.remove(c)
-		f.drop(n, h, "IPVS: the connection's real server is gone")
-		return false
+		if confirmed(&f.ctx.Ct) { // ip_vs_conn_uses_old_conntrack
+			f.drop(n, h, "IPVS: the connection's real server is gone")
+			return false
+		}
+		c = nil
 	}
 	if c == nil {
 		if v == nil || !begins(&f.p) {
@@ -60,6 +64,9 @@ func (n *node) ipvsIn(h nf.Hook, f *flight) bool {
 	n.ipvs.see(c, &f.p, true, n.w.now)
 	return n.toReal(h, c, f)
 }
+
+// confirmed reports whether an earlier packet made the conntrack entry of this one.
+func confirmed(r *conntrack.Ref) bool { return r.Conn != nil && r.Conn.Status&conntrack.Confirmed != 0 }
 
 // begins reports whether IPVS makes a connection of a packet that belongs to
 // none (tcp_conn_schedule, sctp_conn_schedule).

@@ -162,6 +162,38 @@ func TestIPVS_IdleConnection(t *testing.T) {
 	}
 }
 
+// A UDP connection whose real server is gone gets another one with its next packet if
+// conntrack has forgotten it, as kube-proxy makes it; otherwise that packet is lost, and
+// the one behind it is the first.
+func TestIPVS_GoneServer(t *testing.T) {
+	for _, row := range []struct {
+		forgotten bool
+		want      []trace.Verdict
+	}{{true, []trace.Verdict{trace.Allow, trace.Allow}}, {false, []trace.Verdict{trace.Deny, trace.Allow}}} {
+		with := func(servers ...host.RealServer) *host.Fleet {
+			s := withIPVS(t)
+			s.IPVS = append(s.IPVS, host.VirtualServer{Addr: addr("10.96.0.1"), Port: 53, Proto: packet.ProtoUDP, Scheduler: "rr", Servers: servers})
+			return &host.Fleet{Hosts: []host.State{*s}}
+		}
+		w := walk.New(with(host.RealServer{Addr: addr("10.65.0.3"), Port: 53, Weight: 1}), walk.Options{})
+		r := toVIP(pod0, 53)
+		r.Proto = packet.ProtoUDP
+		s, c := w.Open(r)
+		if c.Verdict != trace.Allow {
+			t.Fatalf("%s: %+v", c.Verdict, c.Reason)
+		}
+		w.Replace(with(host.RealServer{Addr: addr("172.31.0.1"), Port: 53, Weight: 1}))
+		if row.forgotten {
+			w.Conntrack("node1").Flush()
+		}
+		for i, want := range row.want {
+			if c := s.Send(); c.Verdict != want {
+				t.Errorf("forgotten %t, packet %d: %s because %q, want %s", row.forgotten, i, c.Verdict, c.Reason.Text, want)
+			}
+		}
+	}
+}
+
 // A capture of a node with IPVS but without its servers: what a packet to a
 // service meets is not known, and is not guessed.
 func TestIPVS_ServersNotCaptured(t *testing.T) {
