@@ -60,8 +60,8 @@ func (e *Chainless) beyond(src walk.End, p packet.Packet, from, to *host.Endpoin
 		return "what a node's own processes may do is" + not
 	case e.isNode(p.Dst):
 		return "connections to a node's own addresses are" + not
-	case e.isService(p.Dst):
-		return "load balancers' and external addresses of services are" + not
+	case to == nil && e.virtual(p.Dst) != "":
+		return p.Dst.String() + " is " + e.virtual(p.Dst) + ", which is" + not
 	case from == nil && to == nil:
 		return "neither end is a pod: what Calico does with packets that it forwards between others is" + not
 	case p.Proto == packet.ProtoIPIP, p.Proto == packet.ProtoUDP && p.DstPort == packet.VXLANPort:
@@ -85,10 +85,15 @@ func (e *Chainless) isNode(a netip.Addr) bool {
 	return ok
 }
 
-// isService reports whether an address is one that services have and no pod or node:
-// cluster IPs lead to their backends before anybody asks.
-func (e *Chainless) isService(a netip.Addr) bool {
-	return slices.ContainsFunc(e.fleet.Virtual, func(v host.Virtual) bool { return v.Prefix.Contains(a) })
+// virtual says what an address is that services have, or nobody: cluster IPs lead to
+// their backends before anybody asks. Empty is for all others.
+func (e *Chainless) virtual(a netip.Addr) string {
+	for _, v := range e.fleet.Virtual {
+		if v.Prefix.Contains(a) {
+			return v.Name
+		}
+	}
+	return ""
 }
 
 // pod is the pod that has an address of its own.

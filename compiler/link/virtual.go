@@ -10,12 +10,13 @@ import (
 	"tortie/compiler/kubeproxy"
 	"tortie/dataplane/host"
 
+	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	corev1 "k8s.io/api/core/v1"
 )
 
 // virtual are the addresses of services, external ones of nodes, and floating ones of
 // pods. All but cluster IPs are also somebody's outside; what is left of the services'
-// ranges is nobody's.
+// ranges and of the pods' is nobody's.
 func (l *Linker) virtual() []host.Virtual {
 	var out []host.Virtual
 	for _, o := range l.snapshot.Services {
@@ -50,6 +51,20 @@ func (l *Linker) virtual() []host.Virtual {
 	}
 	for _, p := range l.serviceCIDRs() {
 		out = append(out, host.Virtual{Prefix: p, Name: "an address that no service has, of the services' range " + p.String()})
+	}
+	return append(out, l.podRanges()...)
+}
+
+// podRanges are the pools of which pods get addresses. A disabled one is often there
+// for a network outside, which pods are to reach as themselves.
+func (l *Linker) podRanges() (out []host.Virtual) {
+	for _, o := range l.snapshot.IPPools {
+		spec := o.Object.Spec
+		p, err := netip.ParsePrefix(spec.CIDR)
+		if err != nil || spec.Disabled || len(spec.AllowedUses) > 0 && !slices.Contains(spec.AllowedUses, v3.IPPoolAllowedUseWorkload) {
+			continue
+		}
+		out = append(out, host.Virtual{Prefix: p.Masked(), Untranslated: true, Name: "an address that no pod has, of IPPool " + o.Object.Name + " (" + p.Masked().String() + ")"})
 	}
 	return out
 }

@@ -11,8 +11,8 @@ type Fleet struct {
 	// Endpoints are what sits behind links and is not simulated as a host: pods
 	// behind cali* interfaces.
 	Endpoints []Endpoint
-	// Virtual are addresses that no link has and that rules are to translate: those
-	// of services.
+	// Virtual are addresses that no link has: those of services, which rules are to
+	// translate, and what is left of the ranges of services and pods.
 	Virtual []Virtual `json:",omitempty"`
 	// Origins is what nf.Rule.Origin counts in; entry 0 is "none".
 	Origins []Origin
@@ -46,8 +46,9 @@ type Endpoint struct {
 	Listens []string `json:",omitempty"`
 }
 
-// Virtual are addresses for rules to translate.
+// Virtual are addresses for rules to translate, or nobody's.
 type Virtual struct {
+	// Prefix of which all addresses count that no host or endpoint of the fleet has.
 	Prefix netip.Prefix
 	// Name says for people what they are.
 	Name string
@@ -56,6 +57,9 @@ type Virtual struct {
 	// Translated says that what comes from outside is translated on the way here, to
 	// an address that nobody says: the external address of a node.
 	Translated bool `json:",omitempty"`
+	// Untranslated says that no rule is meant to translate them: addresses for pods that
+	// are not there.
+	Untranslated bool `json:",omitempty"`
 }
 
 // Origin says what a rule was made from.

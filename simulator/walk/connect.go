@@ -122,7 +122,7 @@ func (d *dialog) firstPacket() (trace.Verdict, string) {
 	if p.Src.Is4() != p.Dst.Is4() {
 		return trace.Deny, "source and destination are of different families"
 	}
-	if v := d.w.virtual.find(p.Dst); v != nil && v.Translated && d.w.isOutside(p.Src) {
+	if v := d.w.virtualAt(p.Dst); v != nil && v.Translated && d.w.isOutside(p.Src) {
 		return trace.Unknown, p.Dst.String() + " is " + v.Name + ": to what it is translated on the way here nobody says"
 	}
 	d.first = p
@@ -261,10 +261,5 @@ func (d *dialog) icmp() {
 
 // closed is port unreachable from the far end, for UDP that nobody listens to.
 func (d *dialog) closed() {
-	quoted := d.peer
-	e := packet.Packet{Src: d.peer.Dst, Dst: d.peer.Src, Proto: packet.ProtoICMP, TTL: 64, ICMPType: 3, ICMPCode: 3, Inner: &quoted}
-	if e.Src.Is6() {
-		e.Proto, e.ICMPType, e.ICMPCode = packet.ProtoICMPv6, 1, 4
-	}
-	d.back(e, false)
+	d.back(portUnreachable(&d.peer), false)
 }

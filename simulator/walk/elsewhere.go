@@ -26,8 +26,7 @@ func (d *dialog) resetFrom(at End, got packet.Packet) {
 	if got.TCP.Flags&packet.RST != 0 {
 		return
 	}
-	p := Mirror(&got)
-	p.PayloadLen, p.TCP = 0, packet.TCP{Seq: got.TCP.Ack, Flags: packet.RST}
+	p := reset(&got)
 	j := d.w.Send(at, p, "")
 	tp := d.packet(trace.Reply, &p, &j)
 	if j.Verdict == trace.Allow {
@@ -38,4 +37,43 @@ func (d *dialog) resetFrom(at End, got packet.Packet) {
 		d.over, d.out.Verdict = true, trace.Reject
 		d.out.Reason.Text += ", which does not know it and resets it"
 	}
+}
+
+// refuse sends what the kernel of an end says to an answer that none of its sockets
+// waits for (tcp_v4_rcv, __udp4_lib_rcv). It changes no verdict.
+func (d *dialog) refuse(answer *Journey) {
+	at, got := answer.At, innermost(&answer.Packet)
+	if d.w.samePlace(at, d.req.From) {
+		at = d.req.From
+	}
+	var p packet.Packet
+	switch {
+	case got.Proto == packet.ProtoTCP && got.TCP.Flags&packet.RST == 0:
+		p = reset(got)
+	case got.Proto == packet.ProtoUDP:
+		p = portUnreachable(got)
+	default:
+		return
+	}
+	j := d.w.Send(at, p, "")
+	tp := d.packet(trace.Request, &p, &j)
+	tp.Verdict, tp.Reason = j.Verdict, d.w.reason(&j)
+}
+
+// reset is the RST with which a kernel answers a segment of no connection of its own.
+func reset(got *packet.Packet) packet.Packet {
+	p := Mirror(got)
+	p.PayloadLen, p.TCP = 0, packet.TCP{Seq: got.TCP.Ack, Flags: packet.RST}
+	return p
+}
+
+// portUnreachable is the ICMP error with which a kernel answers a datagram that nobody
+// listens to.
+func portUnreachable(got *packet.Packet) packet.Packet {
+	quoted := *got
+	e := packet.Packet{Src: got.Dst, Dst: got.Src, Proto: packet.ProtoICMP, TTL: 64, ICMPType: 3, ICMPCode: 3, Inner: &quoted}
+	if e.Src.Is6() {
+		e.Proto, e.ICMPType, e.ICMPCode = packet.ProtoICMPv6, 1, 4
+	}
+	return e
 }

@@ -19,24 +19,27 @@ func (w *Walker) Remove() (removed []string) {
 	return removed
 }
 
+// remove removes a node's, and says so once for each reason.
 func (n *node) remove() (removed []string) {
 	list := n.state.Removals
-	count := make([]int, len(list))
+	count := map[string]int{}
 	for _, c := range n.ct.List(n.w.now) {
 		t := tracked(c)
 		if i := slices.IndexFunc(list, func(r host.Removal) bool { return r.Removes(t) }); i >= 0 {
 			n.ct.Delete(c)
-			count[i]++
+			count[list[i].Why]++
 		}
 	}
-	for i, k := range count {
+	for i := range list {
+		why := list[i].Why
 		what := "a connection"
-		if k > 1 {
+		if k := count[why]; k > 1 {
 			what = fmt.Sprintf("%d connections", k)
 		}
-		if k > 0 {
-			removed = append(removed, fmt.Sprintf("%s: removed %s from conntrack (%s)", n.state.Name, what, list[i].Why))
+		if count[why] > 0 {
+			removed = append(removed, fmt.Sprintf("%s: removed %s from conntrack (%s)", n.state.Name, what, why))
 		}
+		delete(count, why)
 	}
 	return removed
 }

@@ -69,10 +69,14 @@ func Mirror(p *packet.Packet) packet.Packet {
 func (d *dialog) back(p packet.Packet, match bool) bool {
 	j := d.w.Send(d.at, p, "")
 	tp := d.packet(trace.Reply, &p, &j)
-	if j.Verdict == trace.Allow {
+	arrived := j.Verdict == trace.Allow
+	if arrived {
 		d.home(&j, match)
 	}
 	d.judge(&j, tp)
+	if arrived && j.Verdict != trace.Allow {
+		d.refuse(&j)
+	}
 	return d.alive()
 }
 

@@ -118,14 +118,14 @@ func (w *Walker) crossInParts(j *Journey, o *Outcome, to host.Port) bool {
 	return true
 }
 
-// astray judges a packet that left the fleet although its destination is in it, or
-// is there for rules to translate: nobody answers for the destination itself as a next hop, and what a router
+// astray judges a packet that left the fleet although its destination is in it,
+// is there for rules to translate, or is nobody's: nobody answers for the destination itself as a next hop, and what a router
 // outside does with it is not known.
 func (w *Walker) astray(j *Journey, o *Outcome) {
 	dst := o.Packet.Dst
 	e := w.ends[dst]
 	if e == nil {
-		if v := w.virtual.find(dst); v != nil {
+		if v := w.virtualAt(dst); v != nil && !(v.Untranslated && w.unnumbered(o)) {
 			untranslated(j, o, v)
 		}
 		return
@@ -138,6 +138,13 @@ func (w *Walker) astray(j *Journey, o *Outcome) {
 		return
 	}
 	j.Verdict, j.Why = trace.Unknown, "it leaves by "+string(o.Out)+" to "+o.NextHop.String()+", which is no node; how it goes on to "+e.Name+" is not known"
+}
+
+// unnumbered reports whether a packet left by a link without addresses, as pods have: to
+// one that only the host's capture knows of.
+func (w *Walker) unnumbered(o *Outcome) bool {
+	l := w.byName[o.Node].state.FindLink(o.Out)
+	return l != nil && len(l.Addrs) == 0
 }
 
 // neighbour is the host's link on the same segment that has the next hop's
