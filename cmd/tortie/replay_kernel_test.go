@@ -12,8 +12,7 @@ import (
 
 // notInKernel are scenarios that are not compared with the kernel, and why.
 var notInKernel = map[string]string{
-	"examples/policy-table/scenario-portless.yaml":          "the lab opens TCP, UDP and ICMP only",
-	"examples/policy-table/scenario-untracked-udp-nat.yaml": "a client refuses an answer from another address with an ICMP error, which the walk does not send",
+	"examples/policy-table/scenario-portless.yaml": "the lab opens TCP, UDP and ICMP only",
 }
 
 // notCompared are how many steps of a scenario are not compared with the kernel; of the

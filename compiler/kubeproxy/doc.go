@@ -10,9 +10,10 @@
 // It mirrors pkg/proxy (service and endpoint tracking, topology.go),
 // iptables/proxier.go, nftables/proxier.go and ipvs/proxier.go in pkg/proxy of
 // k8s.io/kubernetes v1.36.3, as they program an empty kernel in one full sync,
-// and cmd/kube-proxy for which objects are watched. It makes no EndpointSlices
-// from pods, keeps no history (stale chains, conntrack clean-up, the large
-// cluster's skipped clean-up), answers no health checks and writes no text.
+// and cmd/kube-proxy for which objects are watched. Stale says which connections
+// conntrack/cleanup.go removes between two such syncs. It makes no EndpointSlices
+// from pods, keeps no other history (stale chains, the large cluster's skipped
+// clean-up), answers no health checks and writes no text.
 //
 // kube-proxy goes through services in random order; here they are sorted, so
 // that the same input gives the same rules. Where that order matters (two

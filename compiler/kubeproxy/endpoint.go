@@ -57,14 +57,11 @@ func (m endpointMap) add(k endpointKey, e endpoint) {
 // in kube-proxy's order: by the text of address and port.
 func readEndpoints(s *cluster.Snapshot, node string, f packet.Family) map[endpointKey][]endpoint {
 	m := endpointMap{}
-	sliced := map[[2]string]bool{}
 	for i := range s.EndpointSlices {
-		m.addSlice(s, i, node, f, sliced)
+		m.addSlice(s, i, node, f)
 	}
-	for i := range s.Endpoints {
-		if o := s.Endpoints[i].Object; !sliced[[2]string{o.Namespace, o.Name}] {
-			m.addEndpoints(s, i, node, f)
-		}
+	for _, i := range unsliced(s) {
+		m.addEndpoints(s, i, node, f)
 	}
 	out := make(map[endpointKey][]endpoint, len(m))
 	for k, byText := range m {
@@ -85,10 +82,27 @@ const (
 	headlessLabel     = "service.kubernetes.io/headless"
 )
 
-func (m endpointMap) addSlice(s *cluster.Snapshot, i int, node string, f packet.Family, sliced map[[2]string]bool) {
+// serviceName names a service.
+type serviceName struct{ namespace, name string }
+
+// unsliced are the Endpoints objects, by index, that no slice stands for.
+func unsliced(s *cluster.Snapshot) (out []int) {
+	sliced := map[serviceName]bool{}
+	for i := range s.EndpointSlices {
+		o := s.EndpointSlices[i].Object
+		sliced[serviceName{o.Namespace, o.Labels[sliceServiceLabel]}] = true
+	}
+	for i := range s.Endpoints {
+		if o := s.Endpoints[i].Object; !sliced[serviceName{o.Namespace, o.Name}] {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func (m endpointMap) addSlice(s *cluster.Snapshot, i int, node string, f packet.Family) {
 	o := s.EndpointSlices[i].Object
 	name := o.Labels[sliceServiceLabel]
-	sliced[[2]string{o.Namespace, name}] = true
 	_, headless := o.Labels[headlessLabel]
 	if name == "" || headless || string(o.AddressType) != familyName(f) {
 		return

@@ -39,8 +39,6 @@ func udpChanged(old, next *cluster.Snapshot, f packet.Family) bool {
 	return false
 }
 
-type serviceName struct{ namespace, name string }
-
 // sayingsOf are the objects that speak of the endpoints of each service in a family, by
 // their names; of those that are mirrored into slices, the endpoints.
 func sayingsOf(s *cluster.Snapshot, f packet.Family) map[serviceName]map[string]any {
@@ -56,7 +54,7 @@ func sayingsOf(s *cluster.Snapshot, f packet.Family) map[serviceName]map[string]
 			add(serviceName{o.Namespace, o.Labels[sliceServiceLabel]}, o.Name, o)
 		}
 	}
-	for i := range s.Endpoints {
+	for _, i := range unsliced(s) {
 		o := s.Endpoints[i].Object
 		add(serviceName{o.Namespace, o.Name}, "", o.Subsets)
 	}

@@ -70,6 +70,9 @@ func (r *Rehearsal) Watch(p *scenario.Player, s *scenario.Step, got *scenario.St
 		one.tries = append(one.tries, r.try(session, p, s.Open))
 		one.arrivals = append(one.arrivals, arrivalOf(session))
 	}
+	if p.Spoke != nil { // where a first packet after a change leads
+		r.arrive(p.Spoke, p.Fleet, true)
+	}
 	r.steps = append(r.steps, one)
 }
 
@@ -169,18 +172,32 @@ func (r *Rehearsal) try(s *walk.Session, p *scenario.Player, o *scenario.Open) l
 		ports = &r.closed
 	}
 	addPort(ports, first.Proto, first.DstPort)
-	if at, arrived, ok := s.Arrived(); ok {
-		addPort(ports, arrived.Proto, arrived.DstPort)
-		if !o.Closed {
-			addPort(&r.answering, arrived.Proto, arrived.DstPort)
-		}
-		if at.Link != "" {
-			r.meet(p.Fleet, lab.Outside{Addr: arrived.Dst, At: host.Port{Host: at.Host, Link: at.Link}})
-		}
-	} else if at, ok := p.Walker.FindEnd(first.Dst); ok && at.Link != "" {
+	if r.arrive(s, p.Fleet, !o.Closed) {
+		return t
+	}
+	if at, ok := p.Walker.FindEnd(first.Dst); ok && at.Link != "" {
 		r.meet(p.Fleet, lab.Outside{Addr: first.Dst, At: host.Port{Host: at.Host, Link: at.Link}, Nobody: p.Walker.IsVirtual(first.Dst)})
 	}
 	return t
+}
+
+// arrive remembers who has to be where a connection arrived, and whether someone has to
+// listen there; false says that it did not arrive.
+func (r *Rehearsal) arrive(s *walk.Session, f *host.Fleet, listen bool) bool {
+	at, p, ok := s.Arrived()
+	if !ok {
+		return false
+	}
+	if listen {
+		addPort(&r.ports, p.Proto, p.DstPort)
+		addPort(&r.answering, p.Proto, p.DstPort)
+	} else {
+		addPort(&r.closed, p.Proto, p.DstPort)
+	}
+	if at.Link != "" {
+		r.meet(f, lab.Outside{Addr: p.Dst, At: host.Port{Host: at.Host, Link: at.Link}})
+	}
+	return true
 }
 
 func addPort(list *[]port, proto packet.Proto, number uint16) {

@@ -62,6 +62,9 @@ type Player struct {
 	Fleet  *host.Fleet
 	// Opened are the connections that the last step opened.
 	Opened []*walk.Session
+	// Spoke is the connection on which the last step sent something; nil if it opened
+	// some, or sent nothing.
+	Spoke *walk.Session
 	// Paths are the ways of the last step's packets.
 	Paths []trace.Packet
 	// Chance is how the last step chose at random; nil if it did not.
@@ -213,7 +216,7 @@ func (p *Player) play(i int) (StepResult, error) {
 	if s.Span.File != "" {
 		r.Source = &trace.Source{File: s.Span.File, Line: s.Span.Start.Line}
 	}
-	p.Paths, p.Opened, p.Chance, p.random = nil, nil, nil, nil
+	p.Paths, p.Opened, p.Spoke, p.Chance, p.random = nil, nil, nil, nil, nil
 	switch s.Action {
 	case ActionOpen:
 		return r, p.open(s.Open, &r)
@@ -283,6 +286,7 @@ func (p *Player) speak(s *Step, r *StepResult) error {
 	if c == nil {
 		return errSkip
 	}
+	p.Spoke = c
 	p.record(func() trace.Connection {
 		switch s.Action {
 		case ActionSend:
