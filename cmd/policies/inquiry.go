@@ -15,6 +15,9 @@ func (w *World) Explain(c *trace.Connection, captured map[host.Name]bool) {
 	x := &trace.Explanation{Sides: []trace.Side{}, Considered: []trace.Considered{}}
 	for i := range c.Packets {
 		p := &c.Packets[i]
+		if p.Refusal {
+			continue
+		}
 		seen := visits(p.Steps)
 		for _, v := range seen {
 			if !captured[v.node] {

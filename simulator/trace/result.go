@@ -56,10 +56,13 @@ const (
 // Packet is the way of one packet.
 type Packet struct {
 	Direction Direction `json:"direction"`
-	Verdict   Verdict   `json:"verdict"`
-	Reason    Reason    `json:"reason"`
-	From      string    `json:"from"`
-	To        string    `json:"to"`
+	// Refusal says that an end's kernel sends it to refuse an answer that none of its
+	// sockets waits for: it is no part of the connection.
+	Refusal bool    `json:"refusal,omitempty"`
+	Verdict Verdict `json:"verdict"`
+	Reason  Reason  `json:"reason"`
+	From    string  `json:"from"`
+	To      string  `json:"to"`
 	// FromName and ToName are the pods or nodes that have the addresses.
 	FromName string `json:"fromName,omitempty"`
 	ToName   string `json:"toName,omitempty"`

@@ -26,12 +26,15 @@ func (c Connection) WriteText(w io.Writer, o TextOptions) error {
 	t.explanation(c.Explanation, c.Verdict)
 	answered, later := false, 0
 	for _, p := range c.Packets {
-		if answered && p.Verdict == Allow && !t.all {
+		switch {
+		case p.Refusal && !t.all:
+			t.printf("\nrefusal of the answer, %s %s to %s: %s\n", p.Protocol, p.From, p.To, t.paint.verdict(p.Verdict, string(p.Verdict)))
+		case answered && p.Verdict == Allow && !t.all:
 			later++
-			continue
+		default:
+			answered = answered || p.Direction == Reply
+			t.packet(p)
 		}
-		answered = answered || p.Direction == Reply
-		t.packet(p)
 	}
 	if later > 0 {
 		t.printf("\nlater packets of the connection: %d, all allowed\n", later)

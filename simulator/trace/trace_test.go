@@ -116,7 +116,9 @@ func TestWriteText_ThirdPacketIsOneLineAndNotesAreSaidOnce(t *testing.T) {
 	p := Packet{Direction: Request, Verdict: Allow, From: "a", To: "b", Steps: []Step{step}}
 	reply := p
 	reply.Direction = Reply
-	c := Connection{Verdict: Allow, Packets: []Packet{p, reply, p}, Notes: []string{"made up", "made up"}}
+	refusal := p
+	refusal.Refusal, refusal.Protocol = true, "icmp"
+	c := Connection{Verdict: Allow, Packets: []Packet{p, reply, p, refusal}, Notes: []string{"made up", "made up"}}
 	var short, all strings.Builder
 	if err := errors.Join(c.WriteText(&short, TextOptions{}), c.WriteText(&all, TextOptions{All: true})); err != nil {
 		t.Fatal(err)
@@ -124,7 +126,7 @@ func TestWriteText_ThirdPacketIsOneLineAndNotesAreSaidOnce(t *testing.T) {
 	for _, row := range []struct {
 		text, part string
 		want       int
-	}{{short.String(), "by eth0", 2}, {all.String(), "by eth0", 3}, {short.String(), "later packets of the connection: 1, all allowed", 1}, {short.String(), "made up", 1}} {
+	}{{short.String(), "by eth0", 2}, {all.String(), "by eth0", 4}, {short.String(), "refusal of the answer, icmp a to b: allow", 1}, {short.String(), "later packets of the connection: 1, all allowed", 1}, {short.String(), "made up", 1}} {
 		if n := strings.Count(row.text, row.part); n != row.want {
 			t.Errorf("%q occurs %d times, want %d, in\n%s", row.part, n, row.want, row.text)
 		}

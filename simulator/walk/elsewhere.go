@@ -40,12 +40,10 @@ func (d *dialog) resetFrom(at End, got packet.Packet) {
 }
 
 // refuse sends what the kernel of an end says to an answer that none of its sockets
-// waits for (tcp_v4_rcv, __udp4_lib_rcv). It changes no verdict.
+// waits for (tcp_v4_rcv, __udp4_lib_rcv): from outside by the link that the answer left
+// by. It changes no verdict.
 func (d *dialog) refuse(answer *Journey) {
-	at, got := answer.At, innermost(&answer.Packet)
-	if d.w.samePlace(at, d.req.From) {
-		at = d.req.From
-	}
+	got := innermost(&answer.Packet)
 	var p packet.Packet
 	switch {
 	case got.Proto == packet.ProtoTCP && got.TCP.Flags&packet.RST == 0:
@@ -55,9 +53,9 @@ func (d *dialog) refuse(answer *Journey) {
 	default:
 		return
 	}
-	j := d.w.Send(at, p, "")
+	j := d.w.Send(answer.At, p, "")
 	tp := d.packet(trace.Request, &p, &j)
-	tp.Verdict, tp.Reason = j.Verdict, d.w.reason(&j)
+	tp.Refusal, tp.Verdict, tp.Reason = true, j.Verdict, d.w.reason(&j)
 }
 
 // reset is the RST with which a kernel answers a segment of no connection of its own.

@@ -111,3 +111,19 @@ func TestReceive_UntrackedIsNotTranslated(t *testing.T) {
 		t.Errorf("got %v by %s", o.Packet.Dst, o.Out)
 	}
 }
+
+// An answer that a masquerade gives another address is refused by the kernel of who asked,
+// and the refusal is translated back.
+func TestConnect_RefusesAnAnswerFromElsewhere(t *testing.T) {
+	s := rules(t, state(), "*raw\n:PREROUTING ACCEPT\n-A PREROUTING -i cali0 -j CT --notrack\nCOMMIT\n"+
+		"*nat\n:POSTROUTING ACCEPT\n-A POSTROUTING -s 10.65.0.3/32 -j SNAT --to-source 172.31.0.1\nCOMMIT\n")
+	r := tcp(pod0, "10.65.0.3", 53)
+	r.Proto = packet.ProtoUDP
+	c := walk.NewHost(s, walk.Options{}).Connect(r)
+	if c.Verdict != trace.Deny || !strings.Contains(c.Reason.Text, "the reply comes from 172.31.0.1") || len(c.Packets) != 3 {
+		t.Fatalf("%s because %q, %d packets", c.Verdict, c.Reason.Text, len(c.Packets))
+	}
+	if p := c.Packets[2]; !p.Refusal || p.Protocol != "icmp" || p.From != "10.65.0.2" || p.To != "172.31.0.1" {
+		t.Errorf("refused by %s %s to %s", p.Protocol, p.From, p.To)
+	}
+}
