@@ -54,6 +54,8 @@ func TestTrace_AbsentPods(t *testing.T) {
 			{"a/hostpod:80", exitFine, "192.0.2.2:80 (node n2)"},
 			{"a/twin:80", exitFine, "10.65.0.2 is the address of a/twin on n1 (" + file + ":8) and of a/twin2 on n2 (" + file + ":9)"},
 			{"10.65.0.2:80", exitFine, "10.65.0.2 is the address of a/twin on n1"},
+			{"10.65.0.10:80", exitFine, "UNKNOWN  "},
+			{"10.65.0.10:80", exitFine, "10.65.0.10 is the address of a/lost on node n9, which is not in the input: it leaves by eth0, and whoever"},
 			{"10.65.0.10:80", exitFine, "10.65.0.10 is the address of a/lost on n9 (" + file + ":13), a node that is not in the input"},
 		} {
 			out, errs, code := tortie(t, "trace", "-f", file, "a/ok", row.to)

@@ -55,7 +55,7 @@ func TestTrace_FromOutside(t *testing.T) {
 		{"Enabled", "Local", "a/one 172.16.2.5:80", "UNKNOWN", "routed on node n2 only: disableBGPExport"},
 		{"Enabled", "Local", "a/one 172.16.3.5:80", "UNKNOWN", "routed on node n2 only: its IPPool has VXLAN"},
 		{"Enabled", "Local", "a/one 172.16.4.5:80", "UNKNOWN", "routed on node n2 only: BIRD exports no"},
-		{"Disabled", "Local", "a/one 172.16.1.5:80", "ALLOW", "by eth0 to 172.16.1.5"},
+		{"Disabled", "Local", "a/one 172.16.1.5:80", "DENY", "172.16.1.5 is an address that no pod has, of IPPool f1"},
 		{"Disabled", "Local", "8.8.8.8 7.7.7.7:80", "ALLOW", in3},
 		{"Disabled", "Local", "8.8.8.8 7.7.7.8:80", "ALLOW", "come in by node n3: 7.7.7.8 is an external IP"},
 		{"Disabled", "Cluster", "8.8.8.8 7.7.7.7:80", "ALLOW", "come in by node n1: 7.7.7.7 is the load balancer's address of Service a/web (externalTrafficPolicy Cluster"},

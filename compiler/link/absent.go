@@ -66,7 +66,7 @@ func (l *Linker) Claims(a netip.Addr) string {
 	nodes := l.NodeNames()
 	for _, e := range l.model.Endpoints {
 		if slices.ContainsFunc(e.Value.NATs, func(n calico.NAT) bool { return n.External == a }) && l.withoutEffect(&e.Value) {
-			return fmt.Sprintf("%s is the floating IP that %s asks for%s, and floatingIPs is Disabled: it is taken for an address outside", a, e.Value.Workload, at(e.Source))
+			return fmt.Sprintf("%s is the floating IP that %s asks for%s, and floatingIPs is Disabled: nobody translates it", a, e.Value.Workload, at(e.Source))
 		}
 		if !slices.ContainsFunc(e.Value.Nets, func(n netip.Prefix) bool { return n.Addr() == a }) {
 			continue

@@ -10,7 +10,6 @@ import (
 	"tortie/compiler/kubeproxy"
 	"tortie/dataplane/host"
 
-	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -55,16 +54,21 @@ func (l *Linker) virtual() []host.Virtual {
 	return append(out, l.podRanges()...)
 }
 
-// podRanges are the pools of which pods get addresses. A disabled one is often there
-// for a network outside, which pods are to reach as themselves.
+// podRanges are the networks out of which pods get addresses, and before them those
+// that pods of nodes have that are not in the input.
 func (l *Linker) podRanges() (out []host.Virtual) {
-	for _, o := range l.snapshot.IPPools {
-		spec := o.Object.Spec
-		p, err := netip.ParsePrefix(spec.CIDR)
-		if err != nil || spec.Disabled || len(spec.AllowedUses) > 0 && !slices.Contains(spec.AllowedUses, v3.IPPoolAllowedUseWorkload) {
+	nodes := l.NodeNames()
+	for _, e := range l.model.Endpoints {
+		if slices.Contains(nodes, host.Name(e.Value.Node)) {
 			continue
 		}
-		out = append(out, host.Virtual{Prefix: p.Masked(), Untranslated: true, Name: "an address that no pod has, of IPPool " + o.Object.Name + " (" + p.Masked().String() + ")"})
+		name := fmt.Sprintf("the address of %s/%s on node %s, which is not in the input", e.Value.Namespace, e.Value.Pod, e.Value.Node)
+		for _, n := range e.Value.Nets {
+			out = append(out, host.Virtual{Prefix: n, Untranslated: true, Outside: true, Name: name})
+		}
+	}
+	for _, p := range l.routing.PodRanges() {
+		out = append(out, host.Virtual{Prefix: p.Prefix, Untranslated: true, Name: fmt.Sprintf("an address that no pod has, of IPPool %s (%s)", p.Pool, p.Prefix)})
 	}
 	return out
 }

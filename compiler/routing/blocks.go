@@ -2,6 +2,7 @@ package routing
 
 import (
 	"net/netip"
+	"slices"
 	"sort"
 	"strings"
 
@@ -16,7 +17,8 @@ func poolOf(p *v3.IPPool) (pool, bool) {
 	if err != nil {
 		return pool{}, false
 	}
-	out := pool{cidr: cidr.Masked(), blockBits: p.Spec.BlockSize, noExport: p.Spec.DisableBGPExport}
+	out := pool{name: p.Name, cidr: cidr.Masked(), blockBits: p.Spec.BlockSize, noExport: p.Spec.DisableBGPExport}
+	out.pods = !p.Spec.Disabled && (len(p.Spec.AllowedUses) == 0 || slices.Contains(p.Spec.AllowedUses, v3.IPPoolAllowedUseWorkload))
 	if out.blockBits == 0 {
 		out.blockBits = 26
 		if packet.FamilyOf(cidr.Addr()) == packet.IPv6 {
@@ -36,6 +38,23 @@ func poolOf(p *v3.IPPool) (pool, bool) {
 		out.encap, out.crossSubnet = encapIPIP, true
 	}
 	return out, true
+}
+
+// PodRange is a network out of which pods get addresses.
+type PodRange struct {
+	Prefix netip.Prefix
+	Pool   string
+}
+
+// PodRanges are those of the IPPools. A disabled one is often there for a network
+// outside, which pods are to reach as themselves.
+func (c *Cluster) PodRanges() (out []PodRange) {
+	for _, p := range c.pools {
+		if p.pods {
+			out = append(out, PodRange{p.cidr, p.name})
+		}
+	}
+	return out
 }
 
 func (c *Cluster) poolFor(a netip.Addr) *pool {

@@ -48,7 +48,10 @@ const (
 )
 
 type pool struct {
-	cidr      netip.Prefix
+	name string
+	cidr netip.Prefix
+	// pods says that pods get addresses out of it.
+	pods      bool
 	blockBits int
 	encap     encap
 	// crossSubnet limits the encapsulation to nodes of other subnets.
