@@ -19,6 +19,7 @@ import (
 	"tortie/dataplane/packet"
 	"tortie/simulator/perform"
 	"tortie/simulator/scenario"
+	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 
 	"github.com/spf13/cobra"
@@ -202,7 +203,8 @@ func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
 	if err != nil {
 		return nil, append(findings, p.wrong...), unlessReported(err)
 	}
-	world := scenario.World{Fleet: fleet, Change: p.change, Request: p.request, Policies: p.policies, Explain: policies.Attribute, RuleText: ruleText}
+	world := scenario.World{Fleet: fleet, Change: p.change, Request: p.request, Explain: policies.Attribute, RuleText: ruleText,
+		Policies: func() []trace.Policy { return policies.All(p.loaded.linker.Model(), p.loaded.snapshot) }}
 	var seen perform.Rehearsal
 	if p.flags.kernel {
 		world.Watch = seen.Watch
@@ -222,27 +224,6 @@ func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
 		return nil, nil, &exitError{exitInternal, "in the kernel: " + err.Error()}
 	}
 	return result, findings, nil
-}
-
-// policies are the names that reasons may have.
-func (p *production) policies() []string {
-	var names []string
-	for _, r := range p.store.Refs() {
-		names = append(names, r.Name)
-		switch r.Kind {
-		case "Namespace":
-			names = append(names, "kns."+r.Name)
-		case "ServiceAccount":
-			names = append(names, "ksa."+r.Namespace+"."+r.Name)
-		}
-	}
-	for _, t := range p.loaded.snapshot.Tiers {
-		names = append(names, t.Object.Name)
-	}
-	for _, o := range p.now.Origins {
-		names = append(names, o.Name)
-	}
-	return append(names, "default", "projectcalico-default-allow")
 }
 
 // request turns the ends of an open into addresses.

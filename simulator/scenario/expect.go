@@ -83,55 +83,6 @@ func met(want, got trace.Verdict) bool {
 	return want == got || want == trace.Deny && got == trace.Reject
 }
 
-// checkNames reports names in expectations that nothing has: a typing error would
-// never be noticed where nothing is expected. It does not take that the step could
-// be played.
-func (p *Player) checkNames(s *Step) {
-	e := s.Expect
-	if e == nil {
-		return
-	}
-	if e.By != nil {
-		p.known(s, e.By, "expect", "by")
-	}
-	if e.At != nil {
-		p.knownNode(s, host.Name(e.At.Node), "expect", "at", "node")
-	}
-	for i, want := range e.Entries {
-		p.knownNode(s, want.Node, "expect", "conntrack", i, "node")
-	}
-	for _, node := range sortedNames(e.Counts) {
-		p.knownNode(s, node, "expect", "entries", string(node))
-	}
-	for i, want := range e.Packets {
-		p.known(s, &want.Policy, "expect", "packets", i, "by")
-		p.knownNode(s, want.Node, "expect", "packets", i, "node")
-	}
-}
-
-// known reports a name of a policy that nothing has or had.
-func (p *Player) known(s *Step, want *trace.Policy, part ...any) {
-	if p.run.world.Policies == nil || want.Name == "" {
-		return
-	}
-	for _, name := range p.run.world.Policies() {
-		if !slices.Contains(p.run.names, name) {
-			p.run.names = append(p.run.names, name)
-		}
-	}
-	if !slices.Contains(p.run.names, want.Name) {
-		hint := meant(p.run.script.nearest, want.Name, p.run.names)
-		p.run.bad(s, fmt.Sprintf("no policy, profile, tier or service is called %q\n%s", want.Name, hint), append(part, "name")...)
-	}
-}
-
-// knownNode reports a node that does not exist.
-func (p *Player) knownNode(s *Step, name host.Name, part ...any) {
-	if name != "" && p.Fleet.FindHost(name) == nil {
-		p.run.bad(s, p.noNode(name), part...)
-	}
-}
-
 func (p *Player) judgeReason(e *Expect, r *StepResult, check func(bool, string, ...any)) {
 	reason := trace.Reason{}
 	if r.Reason != nil {

@@ -28,9 +28,10 @@ type World struct {
 	// Request turns the ends of an Open into a request without source port. EndErrors
 	// say which of them are wrong.
 	Request func(w *walk.Walker, f *host.Fleet, o *Open) (walk.Request, error)
-	// Policies are the names that a reason may have now: of policies, profiles,
-	// tiers and services. Nil leaves names in expectations unchecked.
-	Policies func() []string
+	// Policies are those that a reason may name now, with kind, namespace, name and
+	// tier: policies, profiles, tiers and services. Nil leaves them unchecked in
+	// expectations.
+	Policies func() []trace.Policy
 	// Explain fills in which policies rules were made from.
 	Explain func(c *trace.Connection, f *host.Fleet)
 	// RuleText writes a rule (see trace.Recorder).
@@ -87,9 +88,9 @@ type run struct {
 	// picks are how the steps so far chose at random.
 	picks [][]int
 	// failed are the steps that could not be played.
-	failed map[int]bool
-	names  []string // that policies had so far
-	diags  diag.List
+	failed   map[int]bool
+	policies [][]trace.Policy // that there are and were, by change
+	diags    diag.List
 }
 
 // firstPort is the source port of the first connection that names none.
@@ -99,6 +100,7 @@ const firstPort = 40000
 // do not exist, objects that cannot be read. Steps that have one are left out.
 func Run(s *Scenario, world World) (*Result, diag.List) {
 	r := &run{script: s, world: world, fleets: map[int]*host.Fleet{}, failed: map[int]bool{}}
+	r.learn()
 	p := r.player()
 	out := &Result{Schema: Schema, Scenario: s.Name, Notes: slices.Clone(p.Fleet.Notes), Steps: []StepResult{}}
 	for i := range s.Steps {
@@ -247,6 +249,7 @@ func (p *Player) change(i int) (removed []string, failed error) {
 			return nil, err
 		}
 		p.run.fleets[i] = f
+		p.run.learn()
 		defer func() { failed = err }()
 	}
 	p.Fleet = f
@@ -273,11 +276,7 @@ func (p *Player) noNode(name host.Name) string {
 	for i := range p.Fleet.Hosts {
 		names = append(names, string(p.Fleet.Hosts[i].Name))
 	}
-	hint := meant(p.run.script.nearest, string(name), names)
-	if hint == "" {
-		hint = "there is " + strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("no node %q\n%s", name, hint)
+	return fmt.Sprintf("no node %q\n%s", name, p.run.hint(string(name), names))
 }
 
 // speak sends packets of an open connection.

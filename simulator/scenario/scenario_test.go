@@ -272,13 +272,23 @@ func TestRun_UnknownNames(t *testing.T) {
 		open(scenario.OpenDoc{To: first + ":80"}, &scenario.ExpectDoc{At: &scenario.PlaceDoc{Node: "node2"}, Entries: map[string]int{"node3": 0},
 			Packets: []scenario.CountDoc{{By: scenario.PolicyDoc{Name: "debny"}}}}),
 		{Forget: "n"},
+		open(scenario.OpenDoc{To: first + ":80"}, &scenario.ExpectDoc{By: &scenario.PolicyDoc{Name: "web", Namespace: "shpo", Tier: "defalt"},
+			At: &scenario.PlaceDoc{Node: "node2", Table: "filtr", Chain: "FORWRAD"}}),
+		open(scenario.OpenDoc{To: first + ":80"}, &scenario.ExpectDoc{By: &scenario.PolicyDoc{Kind: "Profile", Name: "web"},
+			At: &scenario.PlaceDoc{Node: "node1", Table: "nat", Chain: "FORWARD"}}),
+		open(scenario.OpenDoc{To: first + ":80"}, &scenario.ExpectDoc{At: &scenario.PlaceDoc{Table: "calico", Chain: "filter-FORWARD"},
+			Packets: []scenario.CountDoc{{By: scenario.PolicyDoc{Namespace: "shop", Kind: "networkpolicy"}}}}),
+		open(scenario.OpenDoc{To: first + ":80"}, &scenario.ExpectDoc{By: &scenario.PolicyDoc{Kind: "Service"},
+			At: &scenario.PlaceDoc{Node: "node1", Table: "Filter", Chain: "forward"}}),
 	}
 	script, findings := scenario.Read(document(steps...), source, nil)
 	if len(findings) != 0 {
 		t.Fatal(findings)
 	}
 	w := world(fleet(""))
-	w.Policies = func() []string { return []string{"deny"} }
+	w.Policies = func() []trace.Policy {
+		return []trace.Policy{{Kind: "Profile", Name: "deny"}, {Kind: "NetworkPolicy", Namespace: "shop", Name: "web", Tier: "default"}}
+	}
 	_, findings = scenario.Run(script, w)
 	var got []string
 	for _, f := range findings {
@@ -289,8 +299,49 @@ spec.steps.1.open.backend: no rule leads to backend "10.65.0.2"; there is 10.65.
 spec.steps.2.expect.at.node: no node "node2"; did you mean "node1"?
 spec.steps.2.expect.entries.node3: no node "node3"; did you mean "node1"?
 spec.steps.2.expect.packets.0.by.name: no policy, profile, tier or service is called "debny"; did you mean "deny"?
-spec.steps.3.forget: no node "n"; did you mean "node1"?`
+spec.steps.3.forget: no node "n"; did you mean "node1"?
+spec.steps.4.expect.by.namespace: no policy or service is in a namespace "shpo"; did you mean "shop"?
+spec.steps.4.expect.by.tier: no tier is called "defalt"; did you mean "default"?
+spec.steps.4.expect.at.node: no node "node2"; did you mean "node1"?
+spec.steps.4.expect.at.chain: no chain is called "FORWRAD"; did you mean "FORWARD"?
+spec.steps.4.expect.at.table: no table is called "filtr"; did you mean "filter"?
+spec.steps.5.expect.by: no policy, profile, tier or service is {name: web, kind: Profile}; there is {name: web, kind: NetworkPolicy}
+spec.steps.5.expect.at: no chain is {chain: FORWARD, table: nat, node: node1}; there is {chain: FORWARD, table: filter, node: node1}
+spec.steps.6.expect.at: {chain: filter-FORWARD, table: calico} is what nftables calls it; write as iptables does: {table: filter, chain: FORWARD}`
 	if text := strings.Join(got, "\n"); text != want {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
+	}
+}
+
+// What was there before a step changed it may be named.
+func TestRun_NamesOfThePast(t *testing.T) {
+	change := scenario.StepDoc{Delete: []scenario.Ref{{Kind: "X", Name: "x"}}}
+	past := open(scenario.OpenDoc{To: first + ":80"}, &scenario.ExpectDoc{At: &scenario.PlaceDoc{Table: "old", Chain: "chain"},
+		Packets: []scenario.CountDoc{{By: scenario.PolicyDoc{Name: "old"}}}})
+	for name, row := range map[string]struct {
+		steps []scenario.StepDoc
+		want  int
+	}{
+		"now":  {[]scenario.StepDoc{past}, 3},
+		"then": {[]scenario.StepDoc{change, change, past}, 0},
+	} {
+		script, _ := scenario.Read(document(row.steps...), source, nil)
+		w, changed := world(fleet("")), 0
+		w.Change = func(int) (*host.Fleet, error) {
+			f := fleet("")
+			if changed++; changed == 1 {
+				f.Hosts[0].Ruleset.Tables = append(f.Hosts[0].Ruleset.Tables, nf.Table{Family: nf.FamilyIP, Name: "old", Backend: nf.IptablesLegacy, Chains: []nf.Chain{{Name: "chain"}}})
+			}
+			return f, nil
+		}
+		w.Policies = func() []trace.Policy {
+			if changed == 1 {
+				return []trace.Policy{{Name: "old"}}
+			}
+			return nil
+		}
+		if _, findings := scenario.Run(script, w); len(findings) != row.want {
+			t.Errorf("%s: %v, want %d", name, findings, row.want)
+		}
 	}
 }
