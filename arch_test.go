@@ -49,7 +49,7 @@ simulator/conntrack  <- dataplane/packet
 simulator/eval       <- dataplane/packet dataplane/nf simulator/trace simulator/conntrack
 simulator/route      <- dataplane/packet dataplane/host
 simulator/walk       <- dataplane/packet dataplane/nf dataplane/host simulator/trace simulator/eval simulator/conntrack simulator/route
-simulator/chance     <- simulator/eval simulator/trace
+simulator/chance     <- dataplane/host simulator/eval simulator/trace
 simulator/scenario   <- compiler/diag dataplane/packet dataplane/nf dataplane/host simulator/trace simulator/conntrack simulator/walk simulator/chance simulator/eval
 simulator/perform    <- dataplane/packet dataplane/nf dataplane/host dataplane/kernel dataplane/lab simulator/trace simulator/conntrack simulator/walk simulator/chance simulator/eval simulator/scenario
 simulator/difftest   <- *

@@ -8,6 +8,7 @@ import (
 	"tortie/cmd/policies"
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
+	"tortie/simulator/chance"
 	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 )
@@ -45,7 +46,7 @@ func (t *traceFlags) byPolicies(l *loaded, f *host.Fleet, src walk.End, dst neti
 	if len(backends) == 0 {
 		return e.Unasked(p, trace.Deny, fmt.Sprintf("service %s has no ready endpoint for port %d/%s", service, to.port, to.proto)), nil
 	}
-	all := outcomesOf{only: t.backend}
+	all := outcomesOf{wanted: chance.Wanted{Name: t.backend, Fleet: f}}
 	for _, b := range backends {
 		p.Dst, p.DstPort = b.Addr(), b.Port()
 		if p.Dst == p.Src {
@@ -54,10 +55,11 @@ func (t *traceFlags) byPolicies(l *loaded, f *host.Fleet, src walk.End, dst neti
 		}
 		all.add(b.String(), e.Judge(src, p))
 	}
-	if c := all.shown(); c != nil {
-		return *c, nil
+	c, err := all.shown()
+	if err != nil {
+		return trace.Connection{}, err
 	}
-	return trace.Connection{}, usageError("--backend %s: no backend of %s has that address", t.backend, to.text)
+	return *c, nil
 }
 
 // addrOf is a node's first address of the family of another one.

@@ -67,7 +67,7 @@ func verdicts(f *host.Fleet, from party, v host.VirtualServer) []string {
 	c, _ := everyBackend(func(s *chance.Script) trace.Connection {
 		w := walk.New(f, walk.Options{Choose: s.Choose})
 		return w.Connect(walk.Request{From: from.at, Dst: v.Addr, Proto: v.Proto, SrcPort: 40000, DstPort: v.Port})
-	}, "")
+	}, chance.Wanted{})
 	if len(c.Backends) == 0 {
 		return []string{fmt.Sprint(c.Verdict)}
 	}

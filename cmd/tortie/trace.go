@@ -59,7 +59,7 @@ func newTrace() *cobra.Command {
 	f.StringVar(&t.expect, "expect", "", "allow or deny: exit 1 if the verdict is another (a reject is a deny)")
 	f.Uint16Var(&t.sourcePort, "source-port", 40000, "source port of the connection")
 	f.StringVar(&t.family, "family", "", "4 or 6, for ends that have both")
-	f.StringVar(&t.backend, "backend", "", "the only backend of a service to choose, by address or address:port")
+	f.StringVar(&t.backend, "backend", "", "the only backend of a service to choose: a pod (ns/pod), an address or address:port")
 	t.packet.register(f)
 	f.StringVar(&t.iface, "iface", "", "interface of the entering node by which an outside address comes in")
 	return cmd
@@ -145,7 +145,7 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 		c.Notes = slices.Concat(c.Notes, []string{ebpfNote(nodes)}, r.claims(src.Addr, dst), fleet.Notes)
 		return c, err
 	}
-	c, ok := everyBackend(func(s *chance.Script) trace.Connection {
+	c, err := everyBackend(func(s *chance.Script) trace.Connection {
 		random = s
 		w.Reset()
 		return t.packet.connect(w, walk.Request{
@@ -153,9 +153,9 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 			HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code,
 			Data: true, Enters: from.node != "",
 		})
-	}, t.backend)
-	if !ok {
-		return c, usageError("--backend %s: no backend of %s has that address", t.backend, to.text)
+	}, chance.Wanted{Name: t.backend, Fleet: fleet})
+	if err != nil {
+		return c, err
 	}
 	if note := r.notLed(to, &c); note != "" {
 		c.Notes = append(c.Notes, note)

@@ -3,12 +3,12 @@
 //
 // A Script makes the choices of one run and remembers how many alternatives there
 // were; Every runs something once for each script that can be. Which backend a run
-// led to is read from its trace. The package draws nothing itself.
+// led to is read from its trace, and a Wanted knows whether it is the one that was
+// asked for. The package draws nothing itself.
 package chance
 
 import (
 	"iter"
-	"strings"
 
 	"tortie/simulator/eval"
 	"tortie/simulator/trace"
@@ -133,14 +133,4 @@ func Backend(c *trace.Connection) string {
 		}
 	}
 	return ""
-}
-
-// Is reports whether a backend is the wanted one, which may be named without its
-// port.
-func Is(backend, wanted string) bool {
-	if i := strings.LastIndexByte(backend, ':'); i >= 0 {
-		addr := strings.Trim(backend[:i], "[]")
-		return wanted == backend || wanted == addr || wanted == backend[:i]
-	}
-	return wanted == backend
 }

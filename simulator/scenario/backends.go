@@ -23,13 +23,8 @@ func (r *run) step(p *Player, i int) (*Player, StepResult, error) {
 		return p, got, err
 	}
 	first, firstWorld := got, p
-	var wanted []string
-	if s.Open.Backend != "" {
-		if wanted, err = r.backend(p, s.Open.Backend); err != nil {
-			return p, got, &EndError{"backend", err}
-		}
-	}
-	if len(p.Chance.Made) == 0 && wanted == nil {
+	wanted := chance.Wanted{Name: s.Open.Backend, Fleet: p.Fleet}
+	if len(p.Chance.Made) == 0 && wanted.Name == "" {
 		return p, got, nil
 	}
 	var found []trace.Backend
@@ -43,21 +38,18 @@ func (r *run) step(p *Player, i int) (*Player, StepResult, error) {
 		return r.again(i, s)
 	}) {
 		one.picks = script.Taken
-		if wanted != nil && !slices.ContainsFunc(wanted, func(w string) bool { return chance.Is(one.backend, w) }) {
-			found = addBackend(found, &one.StepResult)
+		found = addBackend(found, &one.StepResult)
+		if !wanted.Is(one.backend) {
 			continue
-		}
-		if wanted == nil {
-			found = addBackend(found, &one.StepResult)
 		}
 		if shown == nil || shown.Verdict == trace.Allow && one.Verdict != trace.Allow {
 			shown, showing = &one.StepResult, one.player
 		}
 	}
 	if shown == nil {
-		return p, got, &EndError{"backend", noBackend(s.Open.Backend, found)}
+		return p, got, &EndError{"backend", wanted.Missing(addresses(found), r.script.nearest)}
 	}
-	if len(found) > 1 && wanted == nil {
+	if len(found) > 1 && wanted.Name == "" {
 		shown.Backends = found
 	}
 	if left := ways.Left(); left > 0 {
@@ -95,26 +87,6 @@ func (p *Player) replay(i int, picks []int) StepResult {
 	return got
 }
 
-// backend are the addresses by which a backend may be named.
-func (r *run) backend(p *Player, name string) ([]string, error) {
-	if _, _, err := splitEnd(name); err == nil {
-		return []string{name}, nil
-	}
-	var names []string
-	for i := range p.Fleet.Endpoints {
-		e := &p.Fleet.Endpoints[i]
-		if e.Name == name {
-			var out []string
-			for _, a := range e.Addrs {
-				out = append(out, a.String())
-			}
-			return out, nil
-		}
-		names = append(names, e.Name)
-	}
-	return nil, fmt.Errorf("no pod %q\n%s", name, meant(r.script.nearest, name, names))
-}
-
 func addBackend(list []trace.Backend, r *StepResult) []trace.Backend {
 	if r.backend == "" || slices.ContainsFunc(list, func(b trace.Backend) bool { return b.Address == r.backend }) {
 		return list
@@ -124,13 +96,10 @@ func addBackend(list []trace.Backend, r *StepResult) []trace.Backend {
 	return list
 }
 
-func noBackend(name string, found []trace.Backend) error {
-	if len(found) == 0 {
-		return fmt.Errorf("the connection to %q is not led to any backend\nleave backend out", name)
+func addresses(list []trace.Backend) []string {
+	var out []string
+	for _, b := range list {
+		out = append(out, b.Address)
 	}
-	var there []string
-	for _, b := range found {
-		there = append(there, b.Address)
-	}
-	return fmt.Errorf("no rule leads to backend %q\nthere is %s", name, strings.Join(there, ", "))
+	return out
 }

@@ -269,6 +269,7 @@ func TestRun_UnknownNames(t *testing.T) {
 	steps := []scenario.StepDoc{
 		open(scenario.OpenDoc{To: first + ":80", Backend: "shop/x"}, nil),
 		open(scenario.OpenDoc{To: vip + ":80", Backend: client}, nil),
+		open(scenario.OpenDoc{To: vip + ":80", Backend: "shop/web"}, nil),
 		open(scenario.OpenDoc{To: first + ":80"}, &scenario.ExpectDoc{At: &scenario.PlaceDoc{Node: "node2"}, Entries: map[string]int{"node3": 0},
 			Packets: []scenario.CountDoc{{By: scenario.PolicyDoc{Name: "debny"}}}}),
 		{Forget: "n"},
@@ -294,20 +295,21 @@ func TestRun_UnknownNames(t *testing.T) {
 	for _, f := range findings {
 		got = append(got, f.Span.File+": "+f.Message+"; "+f.Hint)
 	}
-	want := `spec.steps.0.open.backend: no pod "shop/x"; did you mean "shop/10.65.0.2"?
-spec.steps.1.open.backend: no rule leads to backend "10.65.0.2"; there is 10.65.0.3:8080, 10.65.0.4:8080
-spec.steps.2.expect.at.node: no node "node2"; did you mean "node1"?
-spec.steps.2.expect.entries.node3: no node "node3"; did you mean "node1"?
-spec.steps.2.expect.packets.0.by.name: no policy, profile, tier or service is called "debny"; did you mean "deny"?
-spec.steps.3.forget: no node "n"; did you mean "node1"?
-spec.steps.4.expect.by.namespace: no policy or service is in a namespace "shpo"; did you mean "shop"?
-spec.steps.4.expect.by.tier: no tier is called "defalt"; did you mean "default"?
-spec.steps.4.expect.at.node: no node "node2"; did you mean "node1"?
-spec.steps.4.expect.at.chain: no chain is called "FORWRAD"; did you mean "FORWARD"?
-spec.steps.4.expect.at.table: no table is called "filtr"; did you mean "filter"?
-spec.steps.5.expect.by: no policy, profile, tier or service is {name: web, kind: Profile}; there is {name: web, kind: NetworkPolicy}
-spec.steps.5.expect.at: no chain is {chain: FORWARD, table: nat, node: node1}; there is {chain: FORWARD, table: filter, node: node1}
-spec.steps.6.expect.at: {chain: filter-FORWARD, table: calico} is what nftables calls it; write as iptables does: {table: filter, chain: FORWARD}`
+	want := `spec.steps.0.open.backend: "shop/x": the connection is led to no backend; leave it out
+spec.steps.1.open.backend: no rule leads to backend "10.65.0.2"; there is 10.65.0.3:8080 (shop/10.65.0.3), 10.65.0.4:8080 (shop/10.65.0.4); 
+spec.steps.2.open.backend: no rule leads to backend "shop/web"; there is 10.65.0.3:8080 (shop/10.65.0.3), 10.65.0.4:8080 (shop/10.65.0.4); did you mean "shop/10.65.0.3"?
+spec.steps.3.expect.at.node: no node "node2"; did you mean "node1"?
+spec.steps.3.expect.entries.node3: no node "node3"; did you mean "node1"?
+spec.steps.3.expect.packets.0.by.name: no policy, profile, tier or service is called "debny"; did you mean "deny"?
+spec.steps.4.forget: no node "n"; did you mean "node1"?
+spec.steps.5.expect.by.namespace: no policy or service is in a namespace "shpo"; did you mean "shop"?
+spec.steps.5.expect.by.tier: no tier is called "defalt"; did you mean "default"?
+spec.steps.5.expect.at.node: no node "node2"; did you mean "node1"?
+spec.steps.5.expect.at.chain: no chain is called "FORWRAD"; did you mean "FORWARD"?
+spec.steps.5.expect.at.table: no table is called "filtr"; did you mean "filter"?
+spec.steps.6.expect.by: no policy, profile, tier or service is {name: web, kind: Profile}; there is {name: web, kind: NetworkPolicy}
+spec.steps.6.expect.at: no chain is {chain: FORWARD, table: nat, node: node1}; there is {chain: FORWARD, table: filter, node: node1}
+spec.steps.7.expect.at: {chain: filter-FORWARD, table: calico} is what nftables calls it; write as iptables does: {table: filter, chain: FORWARD}`
 	if text := strings.Join(got, "\n"); text != want {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}
