@@ -11,7 +11,6 @@ import (
 	"iter"
 
 	"tortie/simulator/eval"
-	"tortie/simulator/trace"
 )
 
 // MaxRuns bounds the runs of Every, if nothing else does.
@@ -118,19 +117,4 @@ func (w *Ways) next() []int {
 	picks := (*from)[0]
 	*from = (*from)[1:]
 	return picks
-}
-
-// Backend returns where a destination NAT sent the first packet of a connection,
-// as "address:port"; empty without one.
-func Backend(c *trace.Connection) string {
-	if len(c.Packets) == 0 {
-		return ""
-	}
-	p := &c.Packets[0]
-	for i := range p.Steps {
-		if s := &p.Steps[i]; s.Kind == trace.KindNAT && s.To != "" && s.To != p.To {
-			return s.To
-		}
-	}
-	return ""
 }

@@ -71,8 +71,9 @@ type StepResult struct {
 	Failures []string `json:"failures,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
 
-	backend string // to which the first packet was translated
-	picks   []int  // how the step chose at random
+	backend string   // to which the first packet was translated
+	chosen  []string // notes on how it was
+	picks   []int    // how the step chose at random
 }
 
 // arrived notes how the first packet of a connection arrived.
@@ -96,11 +97,16 @@ func (r *Result) WriteJSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// WriteText writes one line for each step, and below it what was not met; color
-// paints whether a step did as expected.
+// WriteText writes one line for each step, and below it what was not met and what was
+// assumed, each note once; color paints whether a step did as expected. How rules were
+// taken that chose a backend is left out: the step says for how many it holds.
 func (r *Result) WriteText(w io.Writer, color bool) error {
+	said := slices.Clone(r.Notes)
 	for i := range r.Steps {
-		if err := r.Steps[i].writeText(w, color); err != nil {
+		s := &r.Steps[i]
+		notes := without(s.Notes, slices.Concat(said, s.chosen))
+		said = append(said, notes...)
+		if err := s.writeText(w, color, notes); err != nil {
 			return err
 		}
 	}
@@ -133,7 +139,12 @@ func (k *Comparison) writeText(w io.Writer) error {
 	return nil
 }
 
-func (s *StepResult) writeText(w io.Writer, color bool) error {
+// without leaves out some of the words.
+func without(words, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return slices.Contains(some, w) })
+}
+
+func (s *StepResult) writeText(w io.Writer, color bool, notes []string) error {
 	sign := "     "
 	switch {
 	case len(s.Failures) > 0:
@@ -148,6 +159,9 @@ func (s *StepResult) writeText(w io.Writer, color bool) error {
 	line += s.outcome()
 	for _, more := range slices.Concat(s.Removed, s.Failures) {
 		line += "\n            " + more
+	}
+	for _, n := range notes {
+		line += "\n            note: " + n
 	}
 	_, err := fmt.Fprintln(w, line)
 	return err

@@ -346,6 +346,7 @@ func (p *Player) open(o *Open, r *StepResult) error {
 		}
 		s, c := p.openOne(req, r)
 		p.Opened = append(p.Opened, s)
+		r.chosen = append(r.chosen, chance.Notes(&c)...)
 		if i == 0 {
 			p.Chance, r.backend = p.random, chance.Backend(&c)
 			r.arrived(s)

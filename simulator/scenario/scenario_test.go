@@ -347,3 +347,42 @@ func TestRun_NamesOfThePast(t *testing.T) {
 		}
 	}
 }
+
+// A note stands below the first step that has it; what is said of the whole scenario
+// stands at its end.
+func TestResult_WriteText_SaysNotesOnce(t *testing.T) {
+	r := scenario.Result{Scenario: "t", Notes: []string{"everywhere"}, Steps: []scenario.StepResult{
+		{Step: 1, Text: "a", Notes: []string{"everywhere", "first"}, Failures: []string{"expected b"}},
+		{Step: 2, Text: "b", Notes: []string{"first", "second"}},
+		{Step: 3, Text: "c", Notes: []string{"second"}}}}
+	var b strings.Builder
+	if err := r.WriteText(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	want := `FAIL   1  0s       a
+            expected b
+            note: first
+       2  0s       b
+            note: second
+       3  0s       c
+note: everywhere
+t: 0 expectations met, 0 not
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+// How a backend was chosen is no assumption where every one is tried, but is where a
+// later packet chooses anew.
+func TestResult_WriteText_ChoiceOfBackend(t *testing.T) {
+	r := play(t, fleet(""), open(scenario.OpenDoc{To: vip + ":80", As: "c"}, nil), scenario.StepDoc{Forget: "*"}, scenario.StepDoc{Send: "c"})
+	var b strings.Builder
+	if err := r.WriteText(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	first, last, _ := strings.Cut(b.String(), "forget")
+	if strings.Contains(first, "note:") || !strings.Contains(last, "note: node1 nat/PREROUTING rule 1: chance of 0.5, taken as ") || len(r.Steps[0].Notes) != 1 {
+		t.Errorf("%q in\n%s", r.Steps[0].Notes, b.String())
+	}
+}

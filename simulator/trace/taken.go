@@ -3,14 +3,17 @@ package trace
 import "fmt"
 
 // TakenNotes says of each rule of a packet's way that depends on chance or on the
-// rate of packets how it was taken. Rules of a chain that follow each other and
-// were taken alike are one note.
+// rate of packets how it was taken, and what chance decided without a rule. Rules of a
+// chain that follow each other and were taken alike are one note.
 func TakenNotes(steps []Step) []string {
 	var out []string
 	for i := 0; i < len(steps); {
 		first, last := &steps[i], &steps[i]
 		for i++; i < len(steps) && first.Taken != "" && steps[i].takenLike(first) && steps[i].Rule == last.Rule+1; i++ {
 			last = &steps[i]
+		}
+		if first.Kind == KindChoice {
+			out = append(out, first.Text)
 		}
 		if first.Taken == "" {
 			continue

@@ -135,13 +135,7 @@ func (d *dialog) packet(dir trace.Direction, p *packet.Packet, j *Journey) *trac
 
 // takeNotes lifts what was assumed out of the steps, each once.
 func (d *dialog) takeNotes(steps []trace.Step) {
-	notes := trace.TakenNotes(steps)
-	for i := range steps {
-		if s := &steps[i]; s.Kind == trace.KindChoice {
-			notes = append(notes, s.Text)
-		}
-	}
-	for _, n := range notes {
+	for _, n := range trace.TakenNotes(steps) {
 		if !slices.Contains(d.out.Notes, n) {
 			d.out.Notes = append(d.out.Notes, n)
 		}
