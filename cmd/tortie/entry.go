@@ -13,7 +13,7 @@ import (
 // brings the address, if that node's link to the outside is on the same network as the
 // one found first.
 func (r *resolver) entry(at walk.End, dst netip.Addr) (walk.End, string) {
-	if at.Link == "" {
+	if !r.shared(at) {
 		return at, ""
 	}
 	if nodes, why := r.receivers(dst); len(nodes) > 0 {
@@ -31,6 +31,13 @@ func (r *resolver) entry(at walk.End, dst netip.Addr) (walk.End, string) {
 	}
 	at, _ = r.beside(at, host.Port{Host: to.Host, Link: to.Link})
 	return at, ""
+}
+
+// shared reports whether an end comes in by a network that nodes share; pods do not.
+func (r *resolver) shared(at walk.End) bool {
+	return slices.ContainsFunc(r.fleet.Segments, func(s host.Segment) bool {
+		return slices.Contains(s.Members, host.Port{Host: at.Host, Link: at.Link})
+	})
 }
 
 // receivers are the nodes to which others bring the address; none for an address of the

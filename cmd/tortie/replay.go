@@ -226,26 +226,28 @@ func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
 	return result, findings, nil
 }
 
-// request turns the ends of an open into addresses.
-func (p *production) request(w *walk.Walker, f *host.Fleet, o *scenario.Open) (walk.Request, error) {
+// request turns the ends of an open into addresses, and into what there is to note of
+// the connection.
+func (p *production) request(w *walk.Walker, f *host.Fleet, o *scenario.Open) (walk.Request, func(*trace.Connection) []string, error) {
 	from, err := parseEnd(o.From, false)
 	if err != nil {
-		return walk.Request{}, &scenario.EndError{Field: "from", Err: err}
+		return walk.Request{}, nil, &scenario.EndError{Field: "from", Err: err}
 	}
 	to, err := parseEnd(o.To, true)
 	if err != nil {
-		return walk.Request{}, &scenario.EndError{Field: "to", Err: err}
+		return walk.Request{}, nil, &scenario.EndError{Field: "to", Err: err}
 	}
 	r := resolver{fleet: f, walker: w, loaded: p.loaded, family: map[int]packet.Family{4: packet.IPv4, 6: packet.IPv6}[o.Family]}
 	src, dst, err := r.ends(from, &to)
 	if err != nil {
-		return walk.Request{}, p.endErrors(&r, from, err)
+		return walk.Request{}, nil, p.endErrors(&r, from, err)
 	}
+	entry := ""
 	if from.node == "" {
-		src, _ = r.entry(src, dst)
+		src, entry = r.entry(src, dst)
 	}
 	return walk.Request{From: src, Dst: dst, Proto: to.proto, DstPort: to.port, Enters: from.node != "",
-		HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code}, nil
+		HasICMP: to.icmp.set, ICMPType: to.icmp.typ, ICMPCode: to.icmp.code}, r.remarks(to, src, dst, entry), nil
 }
 
 // endErrors says which ends are wrong, in place of the word before the message: of a

@@ -10,6 +10,7 @@ import (
 	"tortie/compiler/yamlpos"
 	"tortie/dataplane/host"
 	"tortie/dataplane/packet"
+	"tortie/simulator/trace"
 	"tortie/simulator/walk"
 )
 
@@ -266,6 +267,16 @@ func (r *resolver) absent(name string) string {
 		return ""
 	}
 	return r.loaded.linker.Absent(name)
+}
+
+// remarks are what there is to note of a connection besides its way, once it is walked:
+// where it is taken to enter, a node port that leads nowhere, and who else has the
+// addresses of its ends.
+func (r *resolver) remarks(to end, src walk.End, dst netip.Addr, entry string) func(*trace.Connection) []string {
+	return func(c *trace.Connection) []string {
+		notes := slices.DeleteFunc([]string{entry, r.notLed(to, c)}, func(n string) bool { return n == "" })
+		return append(notes, r.claims(src.Addr, dst)...)
+	}
 }
 
 // claims notes addresses of ends that several pods have, or one on no node here.

@@ -134,15 +134,14 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	if err != nil {
 		return trace.Connection{}, usageError("%v", err)
 	}
-	if from.kind == endAddr && from.node == "" && t.iface == "" {
-		var note string
-		if src, note = r.entry(src, dst); note != "" {
-			fleet.Notes = append(fleet.Notes, note)
-		}
+	entry := ""
+	if from.node == "" && t.iface == "" {
+		src, entry = r.entry(src, dst)
 	}
+	remarks := r.remarks(to, src, dst, entry)
 	if nodes := ebpfNodes(l, fleet, t.in.dumpedNodes()); len(nodes) > 0 {
 		c, err := t.byPolicies(l, fleet, src, dst, to)
-		c.Notes = slices.Concat(c.Notes, []string{ebpfNote(nodes)}, r.claims(src.Addr, dst), fleet.Notes)
+		c.Notes = slices.Concat(c.Notes, []string{ebpfNote(nodes)}, remarks(&c), fleet.Notes)
 		return c, err
 	}
 	c, err := everyBackend(func(s *chance.Script) trace.Connection {
@@ -157,15 +156,12 @@ func (t *traceFlags) connect(l *loaded, fleet *host.Fleet, from, to end) (trace.
 	if err != nil {
 		return c, err
 	}
-	if note := r.notLed(to, &c); note != "" {
-		c.Notes = append(c.Notes, note)
-	}
 	policies.Attribute(&c, fleet)
 	if l.linker != nil {
 		policies.New(l.linker).Explain(&c, t.in.dumpedNodes())
 	}
 	l.nameIntent(&c)
-	c.Notes = slices.Concat(c.Notes, r.claims(src.Addr, dst), fleet.Notes)
+	c.Notes = slices.Concat(c.Notes, remarks(&c), fleet.Notes)
 	return c, nil
 }
 

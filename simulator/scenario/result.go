@@ -76,6 +76,15 @@ type StepResult struct {
 	picks   []int    // how the step chose at random
 }
 
+// note adds notes that the step does not have yet.
+func (s *StepResult) note(notes []string) {
+	for _, n := range notes {
+		if !slices.Contains(s.Notes, n) {
+			s.Notes = append(s.Notes, n)
+		}
+	}
+}
+
 // arrived notes how the first packet of a connection arrived.
 func (s *StepResult) arrived(c *walk.Session) {
 	if _, p, ok := c.Arrived(); ok {

@@ -25,9 +25,10 @@ type World struct {
 	// parts of the step are wrong; with a fleet all the same, made without them, the
 	// steps behind are played to find what is wrong with those.
 	Change func(step int) (*host.Fleet, error)
-	// Request turns the ends of an Open into a request without source port. EndErrors
-	// say which of them are wrong.
-	Request func(w *walk.Walker, f *host.Fleet, o *Open) (walk.Request, error)
+	// Request turns the ends of an Open into a request without source port, and into
+	// what there is to note of such a connection besides its way (nil is nothing).
+	// EndErrors say which of the ends are wrong.
+	Request func(w *walk.Walker, f *host.Fleet, o *Open) (walk.Request, func(*trace.Connection) []string, error)
 	// Policies are those that a reason may name now, with kind, namespace, name and
 	// tier: policies, profiles, tiers and services. Nil leaves them unchecked in
 	// expectations.
@@ -317,17 +318,13 @@ func (p *Player) record(do func() trace.Connection, r *StepResult) trace.Connect
 	}
 	r.Conntrack = c.Conntrack
 	p.Paths = append(p.Paths, c.Packets...)
-	for _, n := range c.Notes {
-		if !slices.Contains(r.Notes, n) {
-			r.Notes = append(r.Notes, n)
-		}
-	}
+	r.note(c.Notes)
 	return c
 }
 
 // open opens connections.
 func (p *Player) open(o *Open, r *StepResult) error {
-	req, err := p.run.world.Request(p.Walker, p.Fleet, o)
+	req, notes, err := p.run.world.Request(p.Walker, p.Fleet, o)
 	if err != nil {
 		return err
 	}
@@ -350,6 +347,9 @@ func (p *Player) open(o *Open, r *StepResult) error {
 		if i == 0 {
 			p.Chance, r.backend = p.random, chance.Backend(&c)
 			r.arrived(s)
+			if notes != nil {
+				r.note(notes(&c))
+			}
 		}
 		if r.Opened++; c.Verdict == trace.Allow {
 			r.Allowed++

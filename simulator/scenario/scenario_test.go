@@ -95,20 +95,20 @@ var source = scenario.Source{At: at, Nearest: nearest, End: func(name string, _ 
 // world plays in a fleet; changes deny packets to the second backend.
 func world(f *host.Fleet) scenario.World {
 	return scenario.World{Fleet: f, Change: func(int) (*host.Fleet, error) { return fleet(second), nil },
-		Request: func(w *walk.Walker, f *host.Fleet, o *scenario.Open) (walk.Request, error) {
+		Request: func(w *walk.Walker, f *host.Fleet, o *scenario.Open) (walk.Request, func(*trace.Connection) []string, error) {
 			from, err := netip.ParseAddr(o.From)
 			if err != nil {
-				return walk.Request{}, &scenario.EndError{Field: "from", Err: err}
+				return walk.Request{}, nil, &scenario.EndError{Field: "from", Err: err}
 			}
 			to, err := netip.ParseAddrPort(o.To)
 			if err != nil {
-				return walk.Request{}, &scenario.EndError{Field: "to", Err: err}
+				return walk.Request{}, nil, &scenario.EndError{Field: "to", Err: err}
 			}
 			end, ok := w.FindEnd(from)
 			if !ok {
-				return walk.Request{}, &scenario.EndError{Field: "from", Err: errors.New("nobody has it")}
+				return walk.Request{}, nil, &scenario.EndError{Field: "from", Err: errors.New("nobody has it")}
 			}
-			return walk.Request{From: end, Dst: to.Addr(), Proto: packet.ProtoTCP, DstPort: to.Port()}, nil
+			return walk.Request{From: end, Dst: to.Addr(), Proto: packet.ProtoTCP, DstPort: to.Port()}, nil, nil
 		}}
 }
 
