@@ -3,15 +3,18 @@ package link
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"tortie/compiler/kubeproxy"
 	"tortie/dataplane/host"
 	"tortie/dataplane/nf"
 )
 
-// Succeed fills in which connections Felix and kube-proxy remove when the nodes of a fleet
-// become those of now, which l has made: was is the fleet that old made.
+// Succeed fills in what now, which l has made, has of the fleet before it, which old made:
+// which connections Felix and kube-proxy remove as nodes change, and addresses of services
+// that are gone.
 func (l *Linker) Succeed(old *Linker, was, now *host.Fleet) {
+	now.Virtual = append(now.Virtual, deserted(was, now)...)
 	var stale []host.Removal
 	if _, runs := l.proxyMode(nf.NFTables); runs {
 		stale = kubeproxy.Stale(old.snapshot, l.snapshot)
@@ -22,6 +25,38 @@ func (l *Linker) Succeed(old *Linker, was, now *host.Fleet) {
 		}
 	}
 }
+
+// deserted are single addresses that were virtual, and that nobody has now. Who asks for
+// them meets nobody, as before, though the input no longer says why.
+func deserted(was, now *host.Fleet) (out []host.Virtual) {
+	taken := map[netip.Prefix]bool{}
+	for _, v := range now.Virtual {
+		taken[v.Prefix] = true
+	}
+	take := func(a netip.Addr) { taken[netip.PrefixFrom(a, a.BitLen())] = true }
+	for i := range now.Endpoints {
+		for _, a := range now.Endpoints[i].Addrs {
+			take(a)
+		}
+	}
+	for i := range now.Hosts {
+		for _, l := range now.Hosts[i].Links {
+			for _, a := range l.Addrs {
+				take(a.Prefix.Addr())
+			}
+		}
+	}
+	for _, v := range was.Virtual {
+		if v.Prefix.IsSingleIP() && !taken[v.Prefix] {
+			v.Name = strings.TrimSuffix(v.Name, gone) + gone
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// gone marks names of what is no longer in the input.
+const gone = ", which is gone"
 
 // felixRoute is where Felix leads an address: to a workload, or to another node.
 type felixRoute struct {

@@ -86,6 +86,8 @@ type run struct {
 	world  World
 	// fleets are those that changes made, by index of their step.
 	fleets map[int]*host.Fleet
+	// requests are what steps open, by their index.
+	requests map[int]request
 	// picks are how the steps so far chose at random.
 	picks [][]int
 	// failed are the steps that could not be played.
@@ -94,13 +96,19 @@ type run struct {
 	diags    diag.List
 }
 
+// request is what a step opens, and what there is to note of it (World.Request).
+type request struct {
+	walk.Request
+	notes func(*trace.Connection) []string
+}
+
 // firstPort is the source port of the first connection that names none.
 const firstPort = 40000
 
 // Run plays the scenario. Findings are what is wrong with the script: ends that
 // do not exist, objects that cannot be read. Steps that have one are left out.
 func Run(s *Scenario, world World) (*Result, diag.List) {
-	r := &run{script: s, world: world, fleets: map[int]*host.Fleet{}, failed: map[int]bool{}}
+	r := &run{script: s, world: world, fleets: map[int]*host.Fleet{}, requests: map[int]request{}, failed: map[int]bool{}}
 	r.learn()
 	p := r.player()
 	out := &Result{Schema: Schema, Scenario: s.Name, Notes: slices.Clone(p.Fleet.Notes), Steps: []StepResult{}}
@@ -222,7 +230,7 @@ func (p *Player) play(i int) (StepResult, error) {
 	p.Paths, p.Opened, p.Spoke, p.Chance, p.random = nil, nil, nil, nil, nil
 	switch s.Action {
 	case ActionOpen:
-		return r, p.open(s.Open, &r)
+		return r, p.open(i, &r)
 	case ActionIdle:
 		p.Walker.Advance(s.Idle)
 	case ActionForget:
@@ -322,12 +330,27 @@ func (p *Player) record(do func() trace.Connection, r *StepResult) trace.Connect
 	return c
 }
 
-// open opens connections.
-func (p *Player) open(o *Open, r *StepResult) error {
-	req, notes, err := p.run.world.Request(p.Walker, p.Fleet, o)
+// request is what a step opens, as it was when the step was played first: where a
+// connection enters depends on the objects of that time.
+func (p *Player) request(i int) (request, error) {
+	if r, ok := p.run.requests[i]; ok {
+		return r, nil
+	}
+	req, notes, err := p.run.world.Request(p.Walker, p.Fleet, p.run.script.Steps[i].Open)
+	if err != nil {
+		return request{}, err
+	}
+	p.run.requests[i] = request{req, notes}
+	return p.run.requests[i], nil
+}
+
+// open opens the connections of a step.
+func (p *Player) open(i int, r *StepResult) error {
+	asked, err := p.request(i)
 	if err != nil {
 		return err
 	}
+	o, req, notes := p.run.script.Steps[i].Open, asked.Request, asked.notes
 	req.Closed, req.HalfOpen = o.Closed, o.HalfOpen
 	if o.SrcPort != 0 {
 		p.nextPort = o.SrcPort

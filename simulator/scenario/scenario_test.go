@@ -187,6 +187,30 @@ func TestRun_ReplaysWhatWasBefore(t *testing.T) {
 	}
 }
 
+// What a step opens is settled when it is played first: objects that change later, and
+// where connections enter with them, do not change what happened.
+func TestRun_AsksOnceWhatAStepOpens(t *testing.T) {
+	script, findings := scenario.Read(document(open(scenario.OpenDoc{To: first + ":80", As: "c"}, nil),
+		scenario.StepDoc{Delete: []scenario.Ref{{Kind: "X", Name: "x"}}}, open(scenario.OpenDoc{To: vip + ":80"}, nil),
+		scenario.StepDoc{Check: "c", Expect: &scenario.ExpectDoc{Conntrack: []scenario.EntryDoc{{Node: "node1", State: "ESTABLISHED"}}}}), source, nil)
+	if findings.HasErrors() {
+		t.Fatal(findings)
+	}
+	w := world(fleet(""))
+	asked, request := map[string]int{}, w.Request
+	w.Request = func(k *walk.Walker, f *host.Fleet, o *scenario.Open) (walk.Request, func(*trace.Connection) []string, error) {
+		r, notes, err := request(k, f, o)
+		if asked[o.To]++; asked[o.To] > 1 {
+			r.From.Link = "elsewhere"
+		}
+		return r, notes, err
+	}
+	r, findings := scenario.Run(script, w)
+	if findings.HasErrors() || r.Failed != 0 || len(asked) != 2 || asked[first+":80"] != 1 || asked[vip+":80"] != 1 {
+		t.Errorf("asked %v, %d failed: %+v", asked, r.Failed, r.Steps)
+	}
+}
+
 // A half-open connection ends with the SYN-ACK.
 func TestRun_HalfOpen(t *testing.T) {
 	r := play(t, fleet(""), open(scenario.OpenDoc{To: first + ":80", HalfOpen: true},
