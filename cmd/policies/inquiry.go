@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tortie/compiler/resolve"
@@ -65,6 +66,8 @@ const (
 	outcomeDenied  = "denied"
 	outcomePassed  = "passed"
 	outcomeNothing = "no rule matched"
+	// outcomeReturned is of a host endpoint's chains of the stage forward.
+	outcomeReturned = "returned"
 )
 
 var outcomes = map[resolve.Action]string{resolve.Allow: outcomeAllowed, resolve.Deny: outcomeDenied, resolve.Pass: outcomePassed}
@@ -87,6 +90,9 @@ type inquiry struct {
 func (q *inquiry) run() {
 	q.side = trace.Side{Node: string(q.visit.node), Endpoint: q.ep.name, Kind: q.ep.kind, Interface: q.visit.iface,
 		Direction: q.visit.direction, Stage: q.visit.stage}
+	if q.visit.stage == sideForward && q.visit.returned(q.node.marks) {
+		defer q.returned()
+	}
 	if len(q.did) == 0 && q.end == nil {
 		return // nothing was decided: an established connection, a failsafe port
 	}
@@ -160,6 +166,16 @@ func (q *inquiry) profiles(governs bool) {
 		q.list = append(q.list, trace.Considered{Policy: p, Outcome: outcomeDenied, Deciding: true, Text: "denied: no profile allowed it"})
 		q.decide(outcomeDenied, fmt.Sprintf("denied because no profile of %s allows it (%s)", q.ep.name, why), p, nil)
 	}
+}
+
+// returned says that the endpoint's policies left a forwarded packet to the rules behind
+// them, as its chain does if those that apply on forward are for the other direction.
+func (q *inquiry) returned() {
+	text := "returned to FORWARD: the policies passed it on"
+	if !slices.ContainsFunc(q.ep.tiers, func(t resolve.Tier) bool { return len(inForce(&t, q.visit.direction)) > 0 }) {
+		text = "returned to FORWARD: no policy with applyOnForward selects the host endpoint for " + q.visit.direction
+	}
+	q.side.Outcome, q.side.Text = outcomeReturned, text
 }
 
 func (q *inquiry) what() string {

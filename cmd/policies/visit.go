@@ -137,6 +137,27 @@ func (v *visit) denied() *trace.Step {
 	return nil
 }
 
+// returned reports whether the chain was left without a verdict, and behind it the
+// connection was not allowed already.
+func (v *visit) returned(marks felix.VerdictMarks) bool {
+	for _, s := range v.steps {
+		if chain := strings.TrimPrefix(s.Chain, "filter-"); s.Kind == trace.KindPolicy || chain == "FORWARD" || strings.HasPrefix(chain, "cali-FORWARD") {
+			return true // the packet is behind it
+		}
+		if s.Kind != trace.KindRule || s.Matched != trace.MatchedYes {
+			continue
+		}
+		switch s.Effect {
+		case trace.EffectAccept, trace.EffectDrop, trace.EffectReject, trace.EffectUnknown:
+			return false
+		}
+		if s.MarkBefore != "" && (parseMark(s.Mark)&^parseMark(s.MarkBefore))&(marks.Accept|marks.Drop) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func parseMark(hex string) uint32 {
 	n, _ := strconv.ParseUint(strings.TrimPrefix(hex, "0x"), 16, 32)
 	return uint32(n)
