@@ -237,6 +237,9 @@ func (r *reader) open(d *OpenDoc, s *Step, path []any) {
 	if count > 1 {
 		s.Text = strconv.Itoa(count) + " × " + s.Text
 	}
+	if slices.Contains(r.names, d.As) {
+		r.bad(fmt.Sprintf("an earlier step opens %q already", d.As), "give each connection a name of its own", join(path, "as")...)
+	}
 	if d.As != "" {
 		r.names = append(r.names, d.As)
 	}

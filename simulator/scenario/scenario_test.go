@@ -237,6 +237,7 @@ func TestRead_ReportsEverything(t *testing.T) {
 			Conntrack: []scenario.EntryDoc{{Node: "node1", State: "ESTABLISHD"}}}),
 		open(scenario.OpenDoc{To: "x:1", Count: &zero, SourcePort: &zero}, nil),
 		open(scenario.OpenDoc{To: "x:1", Count: &two, SourcePort: &last}, nil),
+		open(scenario.OpenDoc{To: "x:1", As: "web"}, nil),
 	)
 	d.Spec.ConntrackMax = &zero
 	_, findings := scenario.Read(d, source, nil)
@@ -262,6 +263,7 @@ func TestRead_ReportsEverything(t *testing.T) {
 		"spec.steps.9.open.sourcePort: sourcePort 0 is not from 1 to 65535",
 		"spec.steps.9.open.count: count 0 is not from 1 to 64512",
 		"spec.steps.10.open.count: 2 connections from source port 65535 on take ports up to 65536; the last port is 65535",
+		`spec.steps.11.open.as: an earlier step opens "web" already`,
 	}
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || !strings.HasPrefix(got[i], want[i]) {
