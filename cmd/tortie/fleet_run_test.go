@@ -152,7 +152,7 @@ func (r *fleetRun) sort(tries []fleetTry) (clean, half []fleetTry) {
 			r.walk.Reset()
 			s, c = r.walk.Open(t.request)
 		}
-		if c.Verdict == trace.Allow { // TCP that has not heard a rejection would try again
+		if c.Verdict == trace.Allow { // what is dropped TCP would send again
 			t.wait = answerWait
 		}
 		n := len(c.Packets)
@@ -229,10 +229,6 @@ func (r *fleetRun) compare(o *fleetOpened) error {
 	r.count(&c)
 	r.sum.note(o.try, &c)
 	want := expects(&c, o.try.request.Closed)
-	if want == lab.Refused && o.answer == lab.Silence && c.Verdict == trace.Reject && o.try.request.Proto == packet.ProtoTCP {
-		r.sum.unheard++ // TCP does not listen to ICMP while it is still sending (LockDroppedIcmps)
-		return nil
-	}
 	if want != o.answer {
 		r.differ("%s: the walk says %s (%s %s %s: %s), the kernel met %s", o.try, c.Verdict, c.Reason.Node, c.Reason.Table, c.Reason.Chain, c.Reason.Text, o.answer)
 		return nil

@@ -322,13 +322,13 @@ func (c *fleetCase) smaller(differs func(*fleetCase) bool) *fleetCase {
 type fleetSummary struct {
 	clusters, connections, allowed, rejected, halfOpen int
 	rules, hits, entries, seen, once                   int
-	broken, tunnelled, unheard                         int
+	broken, tunnelled                                  int
 	kinds                                              map[string]int
 }
 
 func (s *fleetSummary) String() string {
-	return fmt.Sprintf("%d connections in %d clusters compared, %d allowed, %d rejected, %d of them half open (verdict only), %d through a tunnel: %d rules hit %d times, %d connection table entries, %d addresses seen by the far end; %d rejections came while TCP was not listening, %d clusters left out because Felix does not work with them, %d differed once and not again; %v",
-		s.connections, s.clusters, s.allowed, s.rejected, s.halfOpen, s.tunnelled, s.rules, s.hits, s.entries, s.seen, s.unheard, s.broken, s.once, s.kinds)
+	return fmt.Sprintf("%d connections in %d clusters compared, %d allowed, %d rejected, %d of them half open (verdict only), %d through a tunnel: %d rules hit %d times, %d connection table entries, %d addresses seen by the far end; %d clusters left out because Felix does not work with them, %d differed once and not again; %v",
+		s.connections, s.clusters, s.allowed, s.rejected, s.halfOpen, s.tunnelled, s.rules, s.hits, s.entries, s.seen, s.broken, s.once, s.kinds)
 }
 
 // expects is the answer that a verdict of the walk means.

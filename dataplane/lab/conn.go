@@ -3,9 +3,9 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
-	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -134,7 +134,7 @@ var errNotDialled = errors.New("the lab opens TCP, UDP and ICMP only")
 
 func (k *Conn) dial() error {
 	t := &k.try
-	d := net.Dialer{Timeout: t.patience(), Control: reuse, KeepAlive: -1}
+	d := net.Dialer{Timeout: t.patience(), Control: alert, KeepAlive: -1}
 	to := netip.AddrPortFrom(t.Dst, t.DstPort).String()
 	network := "tcp"
 	switch t.Proto {
@@ -269,7 +269,7 @@ func (k *Conn) await(want message) (Answer, error) {
 	for have := 0; ; {
 		n, err := k.c.Read(m[have:])
 		if err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) && k.try.Proto == packet.ProtoTCP {
+			if k.try.Proto == packet.ProtoTCP && !isEnd(err) {
 				k.late = true
 				return answerOf(err), k.hush()
 			}
@@ -284,6 +284,12 @@ func (k *Conn) await(want message) (Answer, error) {
 		}
 		have = 0
 	}
+}
+
+// isEnd reports whether TCP gives a connection up: behind a lost message or an ICMP error
+// it tries again.
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // Close ends the connection in order.
@@ -328,11 +334,25 @@ func ipOf(a netip.Addr) net.IP {
 	return a.AsSlice()
 }
 
-func reuse(_, _ string, c syscall.RawConn) error {
+// alert prepares a socket before it connects.
+func alert(_, _ string, c syscall.RawConn) error {
 	var err error
-	cerr := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
-	if err != nil {
-		return err
+	cerr := c.Control(func(fd uintptr) { err = prepare(int(fd)) })
+	return errors.Join(cerr, err)
+}
+
+// prepare lets a socket have a port that was used before, and hear of every ICMP error. A
+// near offender's comes while TCP still sends, when the kernel passes it on over IPv4
+// only (ipv6_icmp_error in net/ipv6/datagram.c looks for IPV6_RECVERR), and those about
+// a connection that stands count for nothing without (tcp_v4_err, tcp_v6_err).
+func prepare(fd int) error {
+	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if kind, e := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); e != nil || kind != unix.SOCK_STREAM {
+		return errors.Join(err, e)
 	}
-	return cerr
+	level, option := unix.IPPROTO_IP, unix.IP_RECVERR
+	if family, e := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); e != nil || family == unix.AF_INET6 {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_RECVERR
+	}
+	return errors.Join(err, unix.SetsockoptInt(fd, level, option, 1))
 }

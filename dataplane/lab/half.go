@@ -59,7 +59,7 @@ func (k *Conn) halfAnswer(fd int) (Answer, error) {
 	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program); err != nil {
 		return 0, err
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+	if err := prepare(fd); err != nil {
 		return 0, err
 	}
 	src := t.Src

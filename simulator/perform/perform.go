@@ -10,7 +10,6 @@ import (
 	"tortie/dataplane/host"
 	"tortie/dataplane/lab"
 	"tortie/dataplane/nf"
-	"tortie/dataplane/packet"
 	"tortie/simulator/scenario"
 	"tortie/simulator/trace"
 )
@@ -235,11 +234,6 @@ func (p *performance) answer(s *rehearsed, ask func() (lab.Answer, error)) error
 	return err
 }
 
-// secondTry is long enough for TCP to try again: over IPv6 it does not listen to an
-// ICMP error that comes while it is still sending (LockDroppedIcmps), as it does if the
-// offender is near.
-const secondTry = 2500 * time.Millisecond
-
 // open opens the step's connections, several at a time.
 func (p *performance) open(s *rehearsed) error {
 	conns := make([]*lab.Conn, len(s.tries))
@@ -248,9 +242,6 @@ func (p *performance) open(s *rehearsed) error {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 32)
 	for i := range s.tries {
-		if t := &s.tries[i]; t.Dst.Is6() && t.Proto == packet.ProtoTCP && s.verdict != trace.Allow {
-			t.Wait = secondTry
-		}
 		if i == 0 || s.tries[i].Dst != s.tries[i-1].Dst {
 			if err := p.lab.Reach(s.tries[i]); err != nil {
 				return err
