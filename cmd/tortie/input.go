@@ -37,6 +37,8 @@ type inputFlags struct {
 	verbose   bool
 	// chainless lets nodes in eBPF mode pass: the command does without chains.
 	chainless bool
+	// laterRules are those that the steps of a scenario put in the place of nodeRules.
+	laterRules []nodeFile
 }
 
 func (in *inputFlags) register(cmd *cobra.Command) {

@@ -34,7 +34,7 @@ func (p *production) begin() (findings diag.List) {
 	const relative = "files are relative to the scenario"
 	for _, node := range slices.Sorted(maps.Keys(spec.NodeRules)) {
 		file := p.path(spec.NodeRules[node])
-		if _, err := os.Stat(file); err != nil {
+		if _, err := os.ReadFile(file); err != nil {
 			findings.Add(p.bad(unreadable(err), relative, "spec", "nodeRules", node))
 			continue
 		}
@@ -179,15 +179,20 @@ func (p *production) misplaced(err error) error {
 		return err
 	}
 	for _, node := range rules.nodes {
-		hint := "there is " + strings.Join(rules.there, ", ")
-		if near := yamlpos.Nearest(node, rules.there); near != "" {
-			hint = fmt.Sprintf("did you mean %q?", near)
-		}
-		f := p.bad(fmt.Sprintf("no node %q in the input", node), hint, "spec", "nodeRules", node)
-		f.Span = p.node.At("spec", "nodeRules", node)
-		p.wrong.Add(f)
+		p.wrong.Add(p.noNode(node, rules.there, "spec", "nodeRules", node))
 	}
 	return errObjects
+}
+
+// noNode is a field that is called as no node is.
+func (p *production) noNode(name string, there []string, path ...any) diag.Finding {
+	hint := "there is " + strings.Join(there, ", ")
+	if near := yamlpos.Nearest(name, there); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	f := p.bad(fmt.Sprintf("no node %q in the input", name), hint, path...)
+	f.Span = p.node.At(path...)
+	return f
 }
 
 // forgetSaid leaves out what was said of the objects before an earlier step.
@@ -200,10 +205,13 @@ func (p *production) forgetSaid() {
 	})
 }
 
-// change applies and deletes what a step says. Objects in place that are wrong are
+// change changes what a step says: objects, or rules of other programs. What is wrong is
 // left out of the fleet, so that the steps behind can be looked at.
 func (p *production) change(step int) (*host.Fleet, error) {
 	d := &p.doc.Spec.Steps[step]
+	if len(d.NodeRules) > 0 {
+		return p.changeNodeRules(step, d.NodeRules)
+	}
 	var errs []error
 	wrong := func(err error, part ...any) { errs = append(errs, &scenario.PartError{Part: part, Err: err}) }
 	for i, name := range d.Apply {
@@ -237,6 +245,46 @@ func (p *production) change(step int) (*host.Fleet, error) {
 		f, err = p.fleet()
 	}
 	return f, errors.Join(append(errs, err)...)
+}
+
+// changeNodeRules puts other rules of other programs on nodes.
+func (p *production) changeNodeRules(step int, files map[string]string) (*host.Fleet, error) {
+	var errs []error
+	had := p.in.laterRules
+	for _, node := range slices.Sorted(maps.Keys(files)) {
+		file, err := p.rulesFile(files[node])
+		if err != nil {
+			errs = append(errs, &scenario.PartError{Part: []any{"nodeRules", node}, Err: err})
+		}
+		there := wordsOf(p.maker.NodeNames())
+		if !slices.Contains(there, node) {
+			p.wrong.Add(p.noNode(node, there, "spec", "steps", step, "nodeRules", node))
+			err = errObjects
+			errs = append(errs, err)
+		}
+		if err == nil {
+			p.in.laterRules = append(slices.Clip(p.in.laterRules), nodeFile{node, file})
+		}
+	}
+	f, err := p.fleet()
+	if errors.Is(err, scenario.ErrReported) {
+		p.in.laterRules = had
+		errs = append(errs, err)
+		f, err = p.fleet()
+	}
+	return f, errors.Join(append(errs, err)...)
+}
+
+// rulesFile is where a step's file of rules is; no name is no file.
+func (p *production) rulesFile(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	file := p.path(name)
+	if _, err := os.ReadFile(file); err != nil {
+		return "", fmt.Errorf("%s\nfiles are relative to the scenario; \"\" takes the rules away", unreadable(err))
+	}
+	return file, nil
 }
 
 // named says what an object of a step lacks to be told from others.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -182,6 +183,46 @@ func TestReplay_RulesOfNoNode(t *testing.T) {
 	_, errs, code := play(t, "  - open: {from: shop/wbe, to: 'shop/db:1'}\n  nodeRules: {nod1: "+file+"}\n")
 	if code != exitUsage || !strings.Contains(errs, `:8:15: error: no node "nod1" in the input`) || !strings.Contains(errs, `did you mean "node1"?`) || !strings.Contains(errs, "shop/wbe") {
 		t.Errorf("exit %d\n%s", code, errs)
+	}
+}
+
+// What is wrong with the rules of other programs in steps is told at once, and so is what
+// comes behind them.
+func TestReplay_WrongNodeRules(t *testing.T) {
+	dir := t.TempDir()
+	good, bad := filepath.Join(dir, "good.rules"), filepath.Join(dir, "bad.rules")
+	for file, text := range map[string]string{good: "*filter\n:INPUT DROP [0:0]\nCOMMIT\n", bad: "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j\nCOMMIT\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, errs, code := play(t, "  - nodeRules: {node1: none.rules, nod2: "+good+"}\n  - nodeRules: {node1: "+bad+"}\n  - nodeRules: {node1: .}\n"+
+		"  - nodeRules: {node1: "+good+"}\n    idle: 1s\n  - nodeRules: {}\n  - nodeRules: {node1: [x]}\n  - open: {from: shop/wbe, to: 'shop/db:1'}\n")
+	for _, want := range []string{
+		"none.rules: no such file or directory", `:7:36: error: no node "nod2" in the input`, `did you mean "node2"?`, bad + ":3:12: error: rule of chain INPUT",
+		": is a directory", ":10:5: error: a step does one thing", ":12:5: error: the step does nothing", ":13:24: error: spec.steps[5].nodeRules.node1: expected a string", `:14:18: error: no pod "shop/wbe"`,
+	} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("%q is not told", want)
+		}
+	}
+	if code != exitUsage || strings.Count(errs, ": error: ") != 8 {
+		t.Errorf("exit %d, %d errors\n%s%s", code, strings.Count(errs, ": error: "), errs, out)
+	}
+}
+
+// A step without a file takes the rules of other programs away, until one brings them
+// back.
+func TestReplay_NodeRulesGoAndCome(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.rules")
+	if err := os.WriteFile(file, []byte("*filter\n:INPUT DROP [0:0]\nCOMMIT\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask := "  - open: {from: 198.51.100.7, to: 'node:node1:22'}\n    expect: {verdict: %s, at: {node: node1, hook: INPUT, chain: INPUT}}\n"
+	steps := fmt.Sprintf(ask+"  - nodeRules: {node1: ''}\n"+ask+"  - nodeRules: {node1: "+file+", node2: ''}\n"+ask, "deny", "allow", "deny")
+	out, errs, code := play(t, steps+"  nodeRules: {node1: "+file+"}\n  dataplane: iptables\n")
+	if code != exitFine || !strings.Contains(out, `"action": "nodeRules"`) || !strings.Contains(out, "rules of others on node1: "+file+", rules of others on node2: none") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 }
 

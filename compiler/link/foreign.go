@@ -1,6 +1,8 @@
 package link
 
 import (
+	"slices"
+
 	"tortie/compiler/felix"
 	"tortie/compiler/kubeproxy"
 	"tortie/dataplane/host"
@@ -16,32 +18,97 @@ type Foreign struct {
 	AnyBackend bool
 }
 
-// addForeign puts the rules of other programs into a node's tables: behind what
-// Felix inserts (chainInsertMode) and, in front of the rest, behind kube-proxy,
-// which inserts too. The policies of base chains are theirs, because Felix sets
-// none. Tables that Felix does not have, and all of them in nftables mode, were
-// there before Felix's.
-func (l *Linker) addForeign(name host.Name, node nf.Backend, result *felix.Result) {
-	foreign, ok := l.options.NodeRules[name]
-	if !ok {
-		return
-	}
-	tables := make([]nf.Table, len(foreign.Tables))
-	copy(tables, foreign.Tables)
-	for i := range tables {
-		if foreign.AnyBackend && tables[i].Backend.Iptables() && node.Iptables() {
-			tables[i].Backend = node
+// tables are the tables on a node whose rules Felix programs with a backend.
+func (f *Foreign) tables(node nf.Backend) []nf.Table {
+	out := slices.Clone(f.Tables)
+	for i := range out {
+		if f.AnyBackend && out[i].Backend.Iptables() && node.Iptables() {
+			out[i].Backend = node
 		}
 	}
-	result.Ruleset.Tables = kubeproxy.Merge(result.Ruleset.Tables, tables, frontOf(result))
-	for i := range result.Ruleset.Tables {
-		t := &result.Ruleset.Tables[i]
-		for j := range tables {
-			if f := &tables[j]; f.Name == t.Name && f.Family == t.Family && f.Backend == t.Backend {
-				takePolicies(t, f)
+	return out
+}
+
+// others are the tables that other programs have on a node: those that were there before
+// kube-proxy and Felix, and those that came later, each in the order in which they were
+// registered with the kernel.
+type others struct{ early, late []nf.Table }
+
+// others follows what other programs have had on a node since the beginning.
+func (l *Linker) others(name host.Name, node nf.Backend) (o others) {
+	for i, f := range l.options.NodeRules[name] {
+		tables := f.tables(node)
+		if i == 0 {
+			o.early = tables
+			continue
+		}
+		early, late := staying(o.early, tables), staying(o.late, tables)
+		for _, t := range tables {
+			if findTable(early, &t) == nil && findTable(late, &t) == nil {
+				late = append(late, t)
 			}
 		}
+		o = others{early, late}
 	}
+	return o
+}
+
+// staying are the tables of now that were there before, in the order of then. What
+// iptables-legacy has registered stays, if only empty.
+func staying(before, now []nf.Table) (out []nf.Table) {
+	for i := range before {
+		if t := findTable(now, &before[i]); t != nil {
+			out = append(out, *t)
+		} else if before[i].Backend == nf.IptablesLegacy {
+			out = append(out, *before[i].Emptied())
+		}
+	}
+	return out
+}
+
+// findTable finds the table that is the same one in the kernel.
+func findTable(list []nf.Table, t *nf.Table) *nf.Table {
+	i := slices.IndexFunc(list, func(o nf.Table) bool { return o.Backend == t.Backend && o.Family == t.Family && o.Name == t.Name })
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
+}
+
+// join makes one node's tables of Felix's, kube-proxy's and other programs'. In a base
+// chain of iptables that they share Felix's inserted rules come first (chainInsertMode
+// Insert), then kube-proxy's, which inserts too, then others', then what Felix appends;
+// the policies of base chains are the others', because neither Felix nor kube-proxy sets
+// any. Felix goes back to these places whenever it reads its tables again, whoever came
+// last (expectedHashesForInsertAppendChain in felix/iptables/table.go). Tables that
+// others have alone were registered before those of kube-proxy and Felix, or last.
+func join(result *felix.Result, proxy []nf.Table, o others) []nf.Table {
+	felixFront := frontOf(result)
+	own := kubeproxy.Merge(result.Ruleset.Tables, proxy, felixFront)
+	front := func(f nf.Family, t nf.TableName, c nf.ChainName) int {
+		n := felixFront(f, t, c)
+		for i := range proxy {
+			if k := proxy[i].FindChain(c); k != nil && proxy[i].Family == f && proxy[i].Name == t && proxy[i].Backend.Iptables() {
+				n += len(k.Rules)
+			}
+		}
+		return n
+	}
+	before, after := o.early, []nf.Table(nil)
+	for _, t := range o.late {
+		if findTable(own, &t) != nil {
+			before = append(slices.Clip(before), t)
+		} else {
+			after = append(after, t)
+		}
+	}
+	out := append(kubeproxy.Merge(own, before, front), after...)
+	for i := range out {
+		if f := findTable(before, &out[i]); f != nil {
+			takePolicies(&out[i], f)
+		}
+	}
+	return out
 }
 
 // frontOf says how many rules Felix puts in front of others' in a base chain.

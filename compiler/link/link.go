@@ -38,8 +38,9 @@ type Options struct {
 	// Chainless makes nodes in eBPF mode all the same, without any rules: their
 	// links and routes are there, and their policies in View.
 	Chainless bool
-	// NodeRules are rules of other programs by node.
-	NodeRules map[host.Name]Foreign
+	// NodeRules are rules of other programs by node, as they followed each other there
+	// since before Felix: the last are in force.
+	NodeRules map[host.Name][]Foreign
 }
 
 // Linker makes nodes of one cluster.
@@ -114,10 +115,8 @@ func (l *Linker) Node(name host.Name) (host.State, []host.Origin, diag.List, err
 		return state, nil, findings, fmt.Errorf("node %s: %w", name, err)
 	}
 	findings = append(findings, problemFindings(&result, place)...)
-	backend := backendOf(&result.Ruleset)
-	l.addForeign(name, backend, &result)
 	state.Ruleset, state.HostPorts = result.Ruleset, l.hostPorts(name)
-	origins, more, err := l.addServices(&state, backend, &result, proxy)
+	origins, more, err := l.addServices(&state, backendOf(&result.Ruleset), &result, proxy)
 	return state, origins, append(findings, more...), err
 }
 

@@ -98,9 +98,9 @@ func (l *Linker) proxy(s *host.State, mode kubeproxy.Mode, backend nf.Backend) (
 // its configuration (conntrack.tcpBeLiberal) or by the node itself.
 const beLiberal = "net.netfilter.nf_conntrack_tcp_be_liberal"
 
-// addServices adds kube-proxy's rules to a node's and returns the origins of
-// both, in one list. In IPVS mode kube-proxy's part is there already. Node is
-// Felix's backend.
+// addServices joins kube-proxy's rules and those of other programs with Felix's, and
+// returns the origins of all, in one list. In IPVS mode kube-proxy's part is there
+// already. Node is Felix's backend.
 func (l *Linker) addServices(s *host.State, node nf.Backend, result *felix.Result, proxy *kubeproxy.Result) ([]host.Origin, diag.List, error) {
 	origins := l.originsOf(result.Origins)
 	backend := node
@@ -108,13 +108,12 @@ func (l *Linker) addServices(s *host.State, node nf.Backend, result *felix.Resul
 		backend = nf.IptablesNFT
 	}
 	if proxy == nil {
-		mode, ok := l.proxyMode(node)
-		if !ok {
-			return origins, nil, nil
-		}
-		made, err := l.proxy(s, mode, backend)
-		if err != nil {
-			return origins, nil, err
+		made := kubeproxy.Result{Origins: make([]kubeproxy.Origin, 1)}
+		if mode, ok := l.proxyMode(node); ok {
+			var err error
+			if made, err = l.proxy(s, mode, backend); err != nil {
+				return origins, nil, err
+			}
 		}
 		proxy = &made
 	} else {
@@ -130,7 +129,7 @@ func (l *Linker) addServices(s *host.State, node nf.Backend, result *felix.Resul
 	if proxy.RouteLocalnet {
 		s.Sysctls["net.ipv4.conf.all.route_localnet"] = "1"
 	}
-	s.Ruleset.Tables = kubeproxy.Merge(result.Ruleset.Tables, proxy.Ruleset.Tables, frontOf(result))
+	s.Ruleset.Tables = join(result, proxy.Ruleset.Tables, l.others(s.Name, node))
 	s.Ruleset.IPSets = append(s.Ruleset.IPSets, proxy.Ruleset.IPSets...)
 	return origins, l.noteFindings(proxy), nil
 }
@@ -175,7 +174,7 @@ func (l *Linker) proxyMode(node nf.Backend) (kubeproxy.Mode, bool) {
 	return kubeproxy.Iptables, true
 }
 
-// backendOf is the backend of Felix's tables, before others' are among them.
+// backendOf is the backend of Felix's tables.
 func backendOf(rs *nf.Ruleset) nf.Backend {
 	if len(rs.Tables) == 0 {
 		return nf.IptablesLegacy

@@ -73,7 +73,7 @@ func dropTables(ns *netns.NS, before []nf.Table, changes []change) error {
 		switch {
 		case slices.ContainsFunc(changes, func(c change) bool { return c.old == t }):
 		case t.Backend == nf.IptablesLegacy:
-			if err := changeTables(ns, []change{{now: emptied(t), old: t}}); err != nil {
+			if err := changeTables(ns, []change{{now: t.Emptied(), old: t}}); err != nil {
 				return err
 			}
 		default:
@@ -85,19 +85,6 @@ func dropTables(ns *netns.NS, before []nf.Table, changes []change) error {
 		return nil
 	}
 	return sendNFT(ns, e.list)
-}
-
-// emptied is a table of iptables as it was before anybody touched it.
-func emptied(t *nf.Table) *nf.Table {
-	out := &nf.Table{Family: t.Family, Name: t.Name, Backend: t.Backend}
-	for _, c := range t.Chains {
-		if c.Base != nil {
-			base := *c.Base
-			base.Policy = nf.PolicyAccept
-			out.Chains = append(out.Chains, nf.Chain{Name: c.Name, Base: &base})
-		}
-	}
-	return out
 }
 
 // changeTables programs tables of one backend and, if it is iptables, of one family.

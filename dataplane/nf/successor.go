@@ -38,3 +38,17 @@ func sameChain(a, b Chain) bool {
 func sameRule(a, b Rule) bool {
 	return slices.Equal(a.Comments, b.Comments) && reflect.DeepEqual(a.Body, b.Body)
 }
+
+// Emptied is the table of iptables as it was before anybody touched it: its base chains,
+// without rules, accept.
+func (t *Table) Emptied() *Table {
+	out := &Table{Family: t.Family, Name: t.Name, Backend: t.Backend}
+	for _, c := range t.Chains {
+		if c.Base != nil {
+			base := *c.Base
+			base.Policy = PolicyAccept
+			out.Chains = append(out.Chains, Chain{Name: c.Name, Base: &base})
+		}
+	}
+	return out
+}

@@ -138,7 +138,7 @@ func (p *performance) act(s *rehearsed) error {
 	switch c := p.sessions[s.Connection]; s.Action {
 	case scenario.ActionOpen:
 		return p.open(s)
-	case scenario.ActionChange:
+	case scenario.ActionChange, scenario.ActionNodeRules:
 		if err := p.replace(s.fleet); err != nil {
 			return err
 		}

@@ -42,6 +42,9 @@ type StepDoc struct {
 	Apply   []string         `json:"apply,omitempty"`
 	Objects []map[string]any `json:"objects,omitempty"`
 	Delete  []Ref            `json:"delete,omitempty"`
+	// NodeRules are files of foreign rules by node, in place of those before; an empty
+	// name is none.
+	NodeRules map[string]string `json:"nodeRules,omitempty"`
 	// Check names a connection to look at.
 	Check  string     `json:"check,omitempty"`
 	Expect *ExpectDoc `json:"expect,omitempty"`

@@ -137,6 +137,7 @@ func (r *reader) step(i int, path []any) Step {
 	}
 	is(d.Open != nil, ActionOpen, "")
 	is(len(d.Apply)+len(d.Objects)+len(d.Delete) > 0, ActionChange, changeText(d))
+	is(len(d.NodeRules) > 0, ActionNodeRules, nodeRulesText(d.NodeRules))
 	is(d.Idle != "", ActionIdle, "idle "+d.Idle)
 	is(d.Forget != "", ActionForget, "forget the connections of "+d.Forget)
 	for _, w := range []struct {
@@ -157,7 +158,7 @@ func (r *reader) step(i int, path []any) Step {
 		r.bad("a step does one thing", "make it several steps", path...)
 	}
 	if n == 0 && d.Expect == nil {
-		r.bad("the step does nothing", "open, send, reply, close, reset, idle, forget, apply, objects, delete, check or expect", path...)
+		r.bad("the step does nothing", "open, send, reply, close, reset, idle, forget, apply, objects, delete, nodeRules, check or expect", path...)
 	}
 	r.details(d, &s, path)
 	return s
@@ -198,6 +199,14 @@ func changeText(d *StepDoc) string {
 	}
 	for _, o := range d.Delete {
 		words = append(words, "delete "+o.Kind+" "+o.Name)
+	}
+	return strings.Join(words, ", ")
+}
+
+func nodeRulesText(files map[string]string) string {
+	var words []string
+	for _, node := range slices.Sorted(maps.Keys(files)) {
+		words = append(words, "rules of others on "+node+": "+cmp.Or(files[node], "none"))
 	}
 	return strings.Join(words, ", ")
 }
@@ -247,7 +256,7 @@ func (r *reader) open(d *OpenDoc, s *Step, path []any) {
 
 // silent reports whether the action sends no packet.
 func (a Action) silent() bool {
-	return a == ActionIdle || a == ActionForget || a == ActionChange || a == ActionCheck
+	return a == ActionIdle || a == ActionForget || a == ActionChange || a == ActionNodeRules || a == ActionCheck
 }
 
 func (r *reader) expect(d *ExpectDoc, s *Step, path []any) *Expect {

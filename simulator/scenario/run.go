@@ -20,8 +20,8 @@ import (
 type World struct {
 	// Fleet is the fleet that the scenario begins with.
 	Fleet *host.Fleet
-	// Change makes the fleet after a step that changes objects, by the step's index
-	// in the document; it is called once for each, in order. PartErrors say which
+	// Change makes the fleet after a step that changes objects or rules of other programs,
+	// by the step's index in the document; it is called once for each, in order. PartErrors say which
 	// parts of the step are wrong; with a fleet all the same, made without them, the
 	// steps behind are played to find what is wrong with those.
 	Change func(step int) (*host.Fleet, error)
@@ -235,7 +235,7 @@ func (p *Player) play(i int) (StepResult, error) {
 		p.Walker.Advance(s.Idle)
 	case ActionForget:
 		return r, p.forget(s.Forget)
-	case ActionChange:
+	case ActionChange, ActionNodeRules:
 		var err error
 		r.Removed, err = p.change(i)
 		return r, err

@@ -33,15 +33,16 @@ type Action string
 
 // The actions. Check does nothing but look at expectations.
 const (
-	ActionOpen   Action = "open"
-	ActionSend   Action = "send"
-	ActionReply  Action = "reply"
-	ActionClose  Action = "close"
-	ActionReset  Action = "reset"
-	ActionIdle   Action = "idle"
-	ActionForget Action = "forget"
-	ActionChange Action = "change"
-	ActionCheck  Action = "check"
+	ActionOpen      Action = "open"
+	ActionSend      Action = "send"
+	ActionReply     Action = "reply"
+	ActionClose     Action = "close"
+	ActionReset     Action = "reset"
+	ActionIdle      Action = "idle"
+	ActionForget    Action = "forget"
+	ActionChange    Action = "change"    // of objects
+	ActionNodeRules Action = "nodeRules" // of other programs
+	ActionCheck     Action = "check"
 )
 
 // Step is one step of a script.
