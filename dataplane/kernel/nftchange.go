@@ -25,11 +25,7 @@ func (c change) removals() []removal {
 	out := []removal{{what: "rules"}}
 	for i := range c.old.Sets {
 		if s := &c.old.Sets[i]; !c.goesOn(s.Name) {
-			what := "set"
-			if len(s.Map) > 0 {
-				what = "map"
-			}
-			out = append(out, removal{what, string(s.Name)})
+			out = append(out, removal{setOrMap(s), string(s.Name)})
 		}
 	}
 	for i := range c.old.Chains {
@@ -39,6 +35,14 @@ func (c change) removals() []removal {
 		}
 	}
 	return out
+}
+
+// setOrMap is how nft calls a set.
+func setOrMap(s *nf.Set) string {
+	if len(s.Map) > 0 {
+		return "map"
+	}
+	return "set"
 }
 
 // goesOn reports whether a set stays as the kernel has it. Maps of verdicts do not: they

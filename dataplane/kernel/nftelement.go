@@ -205,6 +205,19 @@ const elementRoom = 32 << 10
 
 // elementMessages adds the elements to a set.
 func (e *nftEncoder) elementMessages(about string, s *setSpec, list []setEntry) {
+	e.changeElements(unix.NFT_MSG_NEWSETELEM, about, s, list)
+}
+
+// removeElements takes the elements out of a set.
+func (e *nftEncoder) removeElements(about string, s *setSpec, list []setEntry) {
+	keys := slices.Clone(list)
+	for i := range keys {
+		keys[i].rest = nil
+	}
+	e.changeElements(unix.NFT_MSG_DELSETELEM, about, s, keys)
+}
+
+func (e *nftEncoder) changeElements(kind uint16, about string, s *setSpec, list []setEntry) {
 	for len(list) > 0 {
 		var parts [][]byte
 		room := elementRoom
@@ -212,7 +225,7 @@ func (e *nftEncoder) elementMessages(about string, s *setSpec, list []setEntry) 
 			one := list[0].encode()
 			parts, room, list = append(parts, one), room-len(one), list[1:]
 		}
-		e.send(unix.NFT_MSG_NEWSETELEM, unix.NLM_F_CREATE, about, cstring(unix.NFTA_SET_ELEM_LIST_TABLE, string(e.table.Name)),
+		e.send(kind, unix.NLM_F_CREATE, about, cstring(unix.NFTA_SET_ELEM_LIST_TABLE, string(e.table.Name)),
 			cstring(unix.NFTA_SET_ELEM_LIST_SET, s.name), be32(unix.NFTA_SET_ELEM_LIST_SET_ID, s.id),
 			nested(unix.NFTA_SET_ELEM_LIST_ELEMENTS, parts...))
 	}

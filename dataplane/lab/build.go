@@ -27,6 +27,7 @@ type Lab struct {
 	// their segment.
 	macs, own map[host.Port]string
 	room      int // of connection tables, 0 is the kernel's own
+	recents   map[host.Name]*kernel.Recents
 }
 
 // Outside is an address that no node and no pod of the fleet has, and the link
@@ -41,7 +42,7 @@ type Outside struct {
 // Build makes the namespaces and programs them. Close gives them up.
 func Build(f *host.Fleet, outside []Outside) (*Lab, error) {
 	l := &Lab{fleet: f, beyond: outside, hosts: map[host.Name]*netns.NS{}, behind: map[host.Port]*netns.NS{},
-		macs: map[host.Port]string{}, own: map[host.Port]string{}}
+		macs: map[host.Port]string{}, own: map[host.Port]string{}, recents: map[host.Name]*kernel.Recents{}}
 	if err := l.build(outside); err != nil {
 		l.Close()
 		return nil, err

@@ -6,7 +6,8 @@
 // silence, and what each node's connection tracking remembers. Nodes are
 // namespaces joined by a bridge for each segment; pods sit behind their links as
 // the CNI plugin wires them; what is outside of a segment or behind another link
-// is one namespace there. Time passes by making connections older.
+// is one namespace there. Time passes by making connections older, and what rules
+// remember of addresses.
 //
 // Everyone knows its IPv6 neighbours from the beginning, because the lab has no
 // link-local addresses with which nodes could ask for them.

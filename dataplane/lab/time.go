@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"time"
 
 	"tortie/dataplane/host"
@@ -18,11 +19,23 @@ func (l *Lab) Limit(room int) error {
 	return nil
 }
 
-// Idle makes every node's connections older.
+// Idle makes every node's connections older, and what its rules remember of addresses:
+// nftables sets with timeouts, and lists of recent if kernel.AgesRecent says so.
 func (l *Lab) Idle(d time.Duration) error {
-	for _, ns := range l.hosts {
+	for i := range l.fleet.Hosts {
+		s := &l.fleet.Hosts[i]
+		ns := l.hosts[s.Name]
 		if err := kernel.Age(ns, int(d/time.Second)); err != nil {
 			return err
+		}
+		if err := kernel.AgeSets(ns, &s.Ruleset, d); err != nil {
+			return fmt.Errorf("%s: age sets: %w", s.Name, err)
+		}
+		if l.recents[s.Name] == nil {
+			l.recents[s.Name] = &kernel.Recents{}
+		}
+		if err := l.recents[s.Name].Age(ns, &s.Ruleset, d); err != nil {
+			return fmt.Errorf("%s: age lists of recent: %w", s.Name, err)
 		}
 	}
 	return nil

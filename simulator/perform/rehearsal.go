@@ -1,6 +1,7 @@
 package perform
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -22,6 +23,7 @@ type Rehearsal struct {
 	closed  []port // on which nobody may
 	// answering are the ports of those at which somebody was reached.
 	answering []port
+	memory    memory
 }
 
 type port struct {
@@ -62,7 +64,7 @@ func (r *Rehearsal) Watch(p *scenario.Player, s *scenario.Step, got *scenario.St
 	one := rehearsed{Step: s, where: fmt.Sprintf("step %d (%s)", s.Index+1, s.Text), fleet: p.Fleet, verdict: got.Verdict, allowed: got.Allowed}
 	one.entries, one.early = entriesOf(p)
 	one.hits = walkedHits(p.Paths)
-	one.unjudged = r.unjudged(s, got, p.Paths)
+	one.unjudged = cmp.Or(r.memory.watch(s, p.Fleet, p.Paths), r.unjudged(s, got, p.Paths))
 	if p.Chance != nil {
 		one.pinned = pin(p.Fleet, p.Walker, p.Chance)
 	}
