@@ -103,11 +103,13 @@ func noDevice(s *host.State) error {
 
 // quiet are the sysctls of a namespace without which its kernel says things that
 // nobody asked for (reports of IPv6 groups, solicitations of routers, SYN-ACKs
-// once more), or does not always say what it should (ICMP errors).
+// once more), or does not always say what it should (ICMP errors, messages of
+// connections that stood still for long).
 var quiet = map[string]string{
 	"net.ipv4.icmp_ratelimit": "0", "net.ipv4.icmp_ratemask": "0", "net.ipv4.icmp_msgs_per_sec": "1000000", "net.ipv4.icmp_msgs_burst": "1000000",
 	"net.ipv6.icmp.ratelimit":                                 "0",
 	"net.ipv4.tcp_synack_retries":                             "0",
+	"net.ipv4.tcp_retries2":                                   "255",
 	"net.ipv4.conf.all.send_redirects":                        "0",
 	"net.ipv4.conf.default.send_redirects":                    "0",
 	"net.ipv6.conf.default.addr_gen_mode":                     "1",

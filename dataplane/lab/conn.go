@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -74,9 +75,10 @@ type Conn struct {
 	c    net.Conn
 	// late says that a message was lost: what follows may have to wait until TCP
 	// sends it again.
-	late   bool
-	ns     *netns.NS // where it begins
-	hushed []func() error
+	late bool
+	ns   *netns.NS // where it begins
+	// own and farSide are the ends of TCP.
+	own, farSide side
 	// half is the socket of a half-open TCP connection; 0 is none.
 	half int
 }
@@ -150,6 +152,8 @@ func (k *Conn) dial() error {
 	if err == nil {
 		impatient(c)
 		k.c = c
+		k.own.ns = k.ns
+		k.own.c, _ = c.(*net.TCPConn)
 		k.lab.servers.keep(c)
 	}
 	return err
@@ -188,19 +192,20 @@ func (k *Conn) Segments() (sent, received int, err error) {
 	if !ok {
 		return 0, 0, fmt.Errorf("no TCP connection stands")
 	}
-	raw, err := c.SyscallConn()
+	info, err := tcpInfo(c)
 	if err != nil {
 		return 0, 0, err
 	}
-	var info *unix.TCPInfo
-	var infoErr error
-	if err := raw.Control(func(fd uintptr) { info, infoErr = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) }); err != nil {
-		return 0, 0, err
-	}
-	if infoErr != nil {
-		return 0, 0, infoErr
-	}
 	return int(info.Segs_out), int(info.Segs_in), nil
+}
+
+func tcpInfo(c *net.TCPConn) (info *unix.TCPInfo, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	cerr := raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) })
+	return info, errors.Join(cerr, err)
 }
 
 // first sends the first message; of a half-open connection nothing comes back, and
@@ -225,20 +230,13 @@ func (k *Conn) first() (Answer, error) {
 	return Silence, nil
 }
 
-// Send sends a message and waits until it comes back.
+// Send sends a message and waits until it comes back. If TCP still has one to send, that
+// is the message.
 func (k *Conn) Send() (Answer, error) {
 	if !k.IsOpen() {
 		return Silence, nil
 	}
-	if err := k.speak(); err != nil {
-		return 0, err
-	}
-	k.sent++
-	m := newMessage(k.id, k.sent)
-	if _, err := k.c.Write(m[:]); err != nil && !errors.Is(err, syscall.EPERM) {
-		return answerOf(err), nil
-	}
-	return k.await(m) // also of what the node's own rules drop: they may reject it
+	return k.say(&k.own, k.c)
 }
 
 // Reply makes the far end send a message.
@@ -247,49 +245,78 @@ func (k *Conn) Reply() (Answer, error) {
 	if !k.IsOpen() || !ok {
 		return Silence, nil
 	}
-	if err := k.speak(); err != nil {
+	return k.say(k.far(), p.w)
+}
+
+// say writes a message to the connection of one side and waits until our own reads it, or
+// its echo.
+func (k *Conn) say(s *side, w io.Writer) (Answer, error) {
+	if k.late {
+		k.own.forget()
+	}
+	before := moment{sent: s.info().Segs_out, heard: k.far().info().Segs_in}
+	if err := s.speak(); err != nil {
 		return 0, err
 	}
 	k.sent++
 	m := newMessage(k.id, k.sent)
-	if _, err := p.w.Write(m[:]); err != nil {
-		return answerOf(err), nil
+	if !s.waits() {
+		if _, err := w.Write(m[:]); err != nil && (s != &k.own || !errors.Is(err, syscall.EPERM)) {
+			return answerOf(err), nil // what the node's own rules drop they may reject, too
+		}
 	}
-	return k.await(m)
+	answer, err := k.await(s, before, m)
+	if k.try.Proto == packet.ProtoTCP && (answer != Answered || k.late) {
+		err = errors.Join(err, k.pause(answer))
+	}
+	return answer, err
 }
 
-// await reads until the message arrives.
-func (k *Conn) await(want message) (Answer, error) {
-	wait := k.try.patience()
+// pause notes whether messages were lost, and keeps TCP from sending them again.
+func (k *Conn) pause(answer Answer) error {
+	if k.late = k.own.waits() || k.far().waits() || answer != Answered && k.own.stands(); k.late {
+		return k.hush()
+	}
+	return errors.Join(k.own.speak(), k.far().speak())
+}
+
+// moment is how many segments a side had sent, and the far end had heard.
+type moment struct{ sent, heard uint32 }
+
+// await reads until the message of a side arrives. Behind lost messages any one will do,
+// the far end speaks when it has heard our own, and patience begins when TCP has sent
+// again.
+func (k *Conn) await(s *side, before moment, want message) (Answer, error) {
+	end := time.Now().Add(k.try.patience())
 	if k.late {
-		wait = longPatience
+		end = time.Now().Add(longPatience)
 	}
-	k.c.SetReadDeadline(time.Now().Add(wait))
 	var m message
-	for have := 0; ; {
+	for have, again := 0, false; ; {
+		k.c.SetReadDeadline(end)
+		if soon := time.Now().Add(pollPause); k.late && soon.Before(end) {
+			k.c.SetReadDeadline(soon)
+		}
 		n, err := k.c.Read(m[have:])
-		if err != nil {
-			if k.try.Proto == packet.ProtoTCP && !isEnd(err) {
-				k.late = true
-				return answerOf(err), k.hush()
+		have += n
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(end):
+			if !again && s.info().Segs_out > before.sent {
+				again, end = true, time.Now().Add(k.try.patience()+rtoMax)
 			}
+			if k.far().info().Segs_in > before.heard {
+				if err := k.far().speak(); err != nil {
+					return 0, err
+				}
+			}
+		case err != nil:
 			return answerOf(err), nil
-		}
-		if have += n; have < len(m) {
-			continue
-		}
-		if m == want {
-			k.late = false
+		case have == len(m) && (m == want || k.late):
 			return Answered, nil
+		case have == len(m):
+			have = 0
 		}
-		have = 0
 	}
-}
-
-// isEnd reports whether TCP gives a connection up: behind a lost message or an ICMP error
-// it tries again.
-func isEnd(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // Close ends the connection in order.
