@@ -1,9 +1,11 @@
 package lab
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -13,14 +15,16 @@ import (
 type pinged struct {
 	network                  string
 	echo, reply, unreachable byte
-	// proto is where a quoted packet has its protocol, of the number own.
+	// proto is where a quoted packet has its protocol, of the number own, and to where it
+	// has its destination.
 	proto int
 	own   byte
+	to    int
 }
 
 var (
-	pinged4 = pinged{"ip4:icmp", 8, 0, 3, 8 + 9, 1}
-	pinged6 = pinged{"ip6:ipv6-icmp", 128, 129, 1, 8 + 6, 58}
+	pinged4 = pinged{"ip4:icmp", 8, 0, 3, 8 + 9, 1, 8 + 16}
+	pinged6 = pinged{"ip6:ipv6-icmp", 128, 129, 1, 8 + 6, 58, 8 + 24}
 )
 
 // ping sends one echo request and waits for its answer.
@@ -57,10 +61,16 @@ func ping(t Try) (Answer, error) {
 			return answerOf(err), nil
 		case n >= 8 && buf[0] == kind.reply && binary.BigEndian.Uint16(buf[4:]) == t.SrcPort:
 			return Answered, nil
-		case n > kind.proto && buf[0] == kind.unreachable && buf[kind.proto] == kind.own:
+		case kind.refuses(buf[:n], t.Dst):
 			return Refused, nil
 		}
 	}
+}
+
+// refuses reports whether a message is about a ping to an address: the same node may refuse
+// another one meanwhile.
+func (k *pinged) refuses(m []byte, dst netip.Addr) bool {
+	return len(m) >= k.to+dst.BitLen()/8 && m[0] == k.unreachable && m[k.proto] == k.own && bytes.HasPrefix(m[k.to:], dst.AsSlice())
 }
 
 // checksum is the Internet checksum.
