@@ -12,8 +12,9 @@ import (
 // its methods sends packets and reports what became of them, as Connect does of
 // a whole connection: allow only if all of them arrive.
 type Session struct {
-	d   dialog
-	req Request
+	d    dialog
+	req  Request
+	from End // who began, also of a connection that stays inside a pod
 	// client and server are the next sequence numbers of a TCP connection that
 	// both ends know of.
 	client, server uint32
@@ -32,7 +33,7 @@ const (
 // Open begins a connection and exchanges a first message and its answer.
 func (w *Walker) Open(r Request) (*Session, trace.Connection) {
 	r.Data = true
-	s := &Session{req: r, client: clientSeq + 1 + clientData, server: serverSeq + 1 + serverData}
+	s := &Session{req: r, from: r.From, client: clientSeq + 1 + clientData, server: serverSeq + 1 + serverData}
 	s.d = dialog{w: w, req: &s.req}
 	if in, q, ok := w.inside(r); ok {
 		s.around, s.d.w, s.req = w, in, q
@@ -56,7 +57,7 @@ func (s *Session) Arrived() (End, packet.Packet, bool) {
 }
 
 // From is who began.
-func (s *Session) From() End { return s.req.From }
+func (s *Session) From() End { return s.from }
 
 // First is the first packet as the beginner sent it.
 func (s *Session) First() packet.Packet { return s.d.first }
