@@ -203,12 +203,15 @@ func (d *dialog) tcp() {
 	if !d.request(ack) || !d.req.Data {
 		return
 	}
-	ack.PayloadLen, ack.TCP.Flags = 10, packet.ACK|packet.PSH
-	if d.request(ack) {
-		d.reply(func(p *packet.Packet) {
-			p.PayloadLen = 20
-			p.TCP = packet.TCP{Seq: serverSeq + 1, Ack: clientSeq + 11, Flags: packet.ACK | packet.PSH, Window: 509}
-		})
+	ack.PayloadLen, ack.TCP.Flags = clientData, packet.ACK|packet.PSH
+	answered := d.request(ack) && d.reply(func(p *packet.Packet) {
+		p.PayloadLen = serverData
+		p.TCP = packet.TCP{Seq: serverSeq + 1, Ack: clientSeq + 1 + clientData, Flags: packet.ACK | packet.PSH, Window: 509}
+	})
+	if answered {
+		ack.PayloadLen = 0
+		ack.TCP = packet.TCP{Seq: clientSeq + 1 + clientData, Ack: serverSeq + 1 + serverData, Flags: packet.ACK, Window: 502}
+		d.request(ack)
 	}
 }
 

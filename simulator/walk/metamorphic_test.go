@@ -87,7 +87,7 @@ func TestConnect_TableRemembers(t *testing.T) {
 	r.Data = true
 	c := w.Connect(r)
 	want(t, c, trace.Allow)
-	if len(c.Packets) != 5 || c.Packets[1].Reason.Rule != 1 || c.Packets[0].Reason.Rule != 2 {
+	if len(c.Packets) != 6 || c.Packets[1].Reason.Rule != 1 || c.Packets[0].Reason.Rule != 2 {
 		t.Errorf("%d packets, reasons %+v", len(c.Packets), c.Packets)
 	}
 	back := walk.Request{From: outside, Dst: addr("10.65.0.2"), Proto: packet.ProtoUDP, SrcPort: 80, DstPort: 40000}
