@@ -12,6 +12,7 @@ import (
 
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
+	"tortie/compiler/link"
 	"tortie/compiler/store"
 	"tortie/compiler/yamlpos"
 	"tortie/dataplane/host"
@@ -293,7 +294,7 @@ func named(n *yamlpos.Node) error {
 	if version == "" || kind == "" {
 		return errors.New("object without apiVersion and kind\nevery object says apiVersion and kind")
 	}
-	if ok, near := cluster.Reads(version, kind); !ok {
+	if ok, near := cluster.Reads(version, kind); !ok && !link.HoldsProxyConfig(n) {
 		hint := "leave it out"
 		if near != "" {
 			hint = fmt.Sprintf("did you mean kind %q?", near)

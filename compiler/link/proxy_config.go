@@ -46,14 +46,20 @@ type proxyMasquerade struct {
 	LocalhostNodePorts *bool  `json:"localhostNodePorts"`
 }
 
-// readProxyConfig finds kube-proxy's configuration: a document of its own, or in
-// the ConfigMap kube-system/kube-proxy as kubeadm writes it; nil without one.
+// HoldsProxyConfig reports whether an object is kube-proxy's configuration: a document of
+// its own, or the ConfigMap kube-system/kube-proxy as kubeadm writes it.
+func HoldsProxyConfig(n *yamlpos.Node) bool {
+	return n.Str("kind") == "KubeProxyConfiguration" || n.Str("kind") == "ConfigMap" && n.Get("metadata").Str("name") == "kube-proxy"
+}
+
+// readProxyConfig finds kube-proxy's configuration; nil without one.
 func readProxyConfig(s *cluster.Snapshot) (*proxyConfig, diag.List) {
 	for _, src := range s.Others {
 		switch {
+		case !HoldsProxyConfig(src.Node):
 		case src.Kind == "KubeProxyConfiguration":
 			return decodeProxyConfig(src.Node, src.At())
-		case src.Kind == "ConfigMap" && src.Node.Get("metadata").Str("name") == "kube-proxy":
+		default:
 			text := src.Node.Get("data").Str("config.conf")
 			docs, findings := yamlpos.Parse(src.File, []byte(text))
 			if text == "" || len(docs) == 0 || findings.HasErrors() {
