@@ -70,7 +70,7 @@ func entryOf(c *conntrack.Conn) entry {
 		droppable: closing || c.Status&conntrack.Assured == 0,
 		status:    statusText(c.Tuples[0].Proto, c.Status&conntrack.SeenReply == 0, c.Status&conntrack.Assured != 0, c.Mark)}
 	for i, t := range c.Tuples {
-		e.tuples[i] = tupleOf(t.Proto, kernel.Tuple{Src: t.Src, Dst: t.Dst, SrcPort: t.SrcPort, DstPort: t.DstPort})
+		e.tuples[i] = tupleOf(t.Proto, i, kernel.Tuple{Src: t.Src, Dst: t.Dst, SrcPort: t.SrcPort, DstPort: t.DstPort})
 	}
 	return e
 }
@@ -78,7 +78,7 @@ func entryOf(c *conntrack.Conn) entry {
 // kernelEntry describes a connection of the kernel in the same way.
 func kernelEntry(c *kernel.Conn) entry {
 	return entry{what: fmt.Sprintf("%s %s", c.Proto, c.State), status: statusText(c.Proto, c.Unreplied, c.Assured, c.Mark),
-		tuples: [2]tuple{tupleOf(c.Proto, c.Orig), tupleOf(c.Proto, c.Reply)}}
+		tuples: [2]tuple{tupleOf(c.Proto, 0, c.Orig), tupleOf(c.Proto, 1, c.Reply)}}
 }
 
 // EntryText is a connection of the kernel as Perform writes and compares it.
@@ -87,8 +87,13 @@ func EntryText(c *kernel.Conn) string {
 	return e.String()
 }
 
-func tupleOf(proto packet.Proto, t kernel.Tuple) tuple {
-	if proto.IsICMP() {
+// tupleOf is one direction; the identifier of a ping belongs to the end that asks, as
+// the port that a kernel may draw for it.
+func tupleOf(proto packet.Proto, direction int, t kernel.Tuple) tuple {
+	switch {
+	case proto.IsICMP() && direction == 0:
+		return tuple{fmt.Sprintf("%s id %d", t.Src, t.SrcPort), t.Dst.String()}
+	case proto.IsICMP():
 		return tuple{t.Src.String(), fmt.Sprintf("%s id %d", t.Dst, t.SrcPort)}
 	}
 	return tuple{fmt.Sprintf("%s:%d", t.Src, t.SrcPort), fmt.Sprintf("%s:%d", t.Dst, t.DstPort)}
