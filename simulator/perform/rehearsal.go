@@ -91,12 +91,29 @@ func (r *Rehearsal) unjudged(s *scenario.Step, got *scenario.StepResult, paths [
 		text = got.Reason.Text
 	}
 	switch {
+	case r.lost(s):
+		return "a message on the connection was lost, and when TCP sends it again is chance"
 	case text == walk.NoDiscovery:
 		return "everyone knows the neighbours there: " + text
 	case slices.ContainsFunc(paths, func(p trace.Packet) bool { return p.Verdict == trace.Unknown }):
 		return "the simulator does not know: " + text
 	}
 	return ""
+}
+
+// lost reports whether a step ends a connection of which an earlier message did not
+// arrive.
+func (r *Rehearsal) lost(s *scenario.Step) bool {
+	if s.Action != scenario.ActionClose && s.Action != scenario.ActionReset {
+		return false
+	}
+	lost := false
+	for i := range r.steps {
+		if b := &r.steps[i]; b.Connection == s.Connection && (b.Action == scenario.ActionSend || b.Action == scenario.ActionReply) {
+			lost = b.verdict != trace.Allow
+		}
+	}
+	return lost
 }
 
 // Impossible says what of the rehearsal no lab can do, by step; "" is nothing.
