@@ -20,6 +20,7 @@ var notInKernel = map[string]string{
 var notCompared = map[string]int{
 	"cmd/tortie/testdata/scenario/service-addresses/scenario-unknown.yaml": 2,
 	"cmd/tortie/testdata/scenario/remembered/scenario-guard.yaml":          2,
+	"cmd/tortie/testdata/scenario/going-on/scenario-discovery.yaml":        1,
 }
 
 // The examples' scenarios, in the simulator and between network namespaces with

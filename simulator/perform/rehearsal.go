@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"tortie/dataplane/host"
 	"tortie/dataplane/lab"
@@ -93,8 +94,8 @@ func (r *Rehearsal) unjudged(s *scenario.Step, got *scenario.StepResult, paths [
 	switch {
 	case r.lost(s):
 		return "a message on the connection was lost, and when TCP sends it again is chance"
-	case text == walk.NoDiscovery:
-		return "everyone knows the neighbours there: " + text
+	case slices.ContainsFunc(got.Notes, func(n string) bool { return strings.HasPrefix(n, walk.NoDiscovery) }):
+		return "everyone knows the neighbours there: " + walk.NoDiscovery
 	case slices.ContainsFunc(paths, func(p trace.Packet) bool { return p.Verdict == trace.Unknown }):
 		return "the simulator does not know: " + text
 	}
