@@ -25,9 +25,9 @@ type Config struct {
 	OldRSTTimeout bool
 	// Port chooses what the kernel would draw at random after a clash: the
 	// offset below n in the range of ports at which the search for the connection
-	// of tuple t begins, for search number round. Nil means a hash, so that the searches
-	// of many connections do not all begin at one port.
-	Port func(t Tuple, round int, n uint32) uint32
+	// of tuple t begins; search counts those for that tuple from 0. Nil means a hash, so
+	// that the searches of many connections do not all begin at one port.
+	Port func(t Tuple, search int, n uint32) uint32
 }
 
 // Timeouts are the timeouts of net.netfilter.nf_conntrack_*_timeout*.

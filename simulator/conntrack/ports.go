@@ -23,11 +23,10 @@ func (f *finder) pickPort(tuple *Tuple) {
 	case f.rg.HasBase:
 		off = uint32(*key - f.rg.Base)
 	case f.rg.random() || f.manip == SrcManip:
-		f.conn.FreePort = true
-		off = f.t.cfg.Port(f.conn.Tuples[Original], 0, size)
+		off = f.draw(size)
 	}
 	attempts := min(size, maxAttempts)
-	for round := 1; ; round++ {
+	for {
 		for i := range attempts {
 			*key = uint16(lo + ((off+i)&0xffff)%size)
 			if !f.usedHarder(*tuple, attempts-i) {
@@ -38,9 +37,18 @@ func (f *finder) pickPort(tuple *Tuple) {
 			return
 		}
 		attempts /= 2
-		f.conn.FreePort = true
-		off = f.t.cfg.Port(f.conn.Tuples[Original], round, size)
+		off = f.draw(size)
 	}
+}
+
+// draw is where a search begins that the kernel begins at random: elsewhere each time,
+// also when the connection is a new one of the same ends.
+func (f *finder) draw(size uint32) uint32 {
+	f.conn.FreePort = true
+	of := f.conn.Tuples[Original]
+	search := f.t.searches[of]
+	f.t.searches[of]++
+	return f.t.cfg.Port(of, search, size)
 }
 
 // portRange returns the field of the tuple to change, and from where how many

@@ -2,6 +2,7 @@ package conntrack
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -27,6 +28,9 @@ type Table struct {
 	bySrc map[source][]*Conn // connections with a source binding, oldest first
 	all   map[*Conn]struct{} // confirmed connections
 	next  uint64             // id of the next connection
+	// searches are how many searches for a free port began at random, by original tuple:
+	// the next one begins elsewhere.
+	searches map[Tuple]int
 }
 
 // entry is a connection under one of its tuples.
@@ -47,7 +51,7 @@ func sourceOf(t Tuple) source { return source{addr: t.Src, proto: t.Proto, port:
 // NewTable returns an empty table. The zero Config is that of a fresh namespace.
 func NewTable(cfg Config) *Table {
 	t := &Table{cfg: cfg.withDefaults(), next: 1}
-	t.Flush()
+	t.Reset()
 	return t
 }
 
@@ -113,6 +117,12 @@ func (t *Table) Flush() {
 	t.conns, t.bySrc, t.all = map[Tuple]entry{}, map[source][]*Conn{}, map[*Conn]struct{}{}
 }
 
+// Reset makes the table a new one.
+func (t *Table) Reset() {
+	t.Flush()
+	t.searches = map[Tuple]int{}
+}
+
 // insert puts a connection into the table; hidden leaves out its original
 // tuple.
 func (t *Table) insert(c *Conn, hidden bool) {
@@ -144,7 +154,7 @@ func (t *Table) Clone(held ...Ref) (*Table, []Ref) {
 		return copies[c]
 	}
 	n := NewTable(t.cfg)
-	n.next = t.next
+	n.next, n.searches = t.next, maps.Clone(t.searches)
 	for tuple, e := range t.conns {
 		n.conns[tuple] = entry{dup(e.conn), e.dir}
 	}

@@ -5,19 +5,33 @@ import (
 	"tortie/simulator/trace"
 )
 
-// elsewhere takes a later packet that arrived at another end than those before it: a
-// node forgot the connection and chose another backend, say. Who listens there answers
-// by any protocol but TCP, which resets what it does not know.
+// elsewhere takes a later packet that arrived at another end than those before it, or as
+// one of another connection: a node forgot the connection and chose another backend, or
+// drew another port. Who listens there answers by any protocol but TCP, which resets what
+// it does not know.
 func (d *dialog) elsewhere(j *Journey) (reset bool) {
-	if j.Verdict != trace.Allow || d.at.Host == "" || j.At.Host == d.at.Host && j.At.Link == d.at.Link {
+	if j.Verdict != trace.Allow || d.at.Host == "" {
 		return false
 	}
-	if d.first.Proto == packet.ProtoTCP {
-		j.Verdict, j.Why = trace.Deny, "a later packet of the connection arrived elsewhere, at "+j.Packet.Dst.String()
-		return true
+	tcp, there := d.first.Proto == packet.ProtoTCP, j.At.Host == d.at.Host && j.At.Link == d.at.Link
+	why := "a later packet of the connection arrived elsewhere, at " + j.Packet.Dst.String()
+	switch {
+	case there && (!tcp || sameEnds(&j.Packet, &d.peer)):
+		return false
+	case there:
+		why = "a later packet of the connection arrived as one of another, from " + trace.End(&j.Packet, true)
+	case !tcp:
+		d.out.Notes = append(d.out.Notes, why+", and is answered from there")
+		return false
 	}
-	d.out.Notes = append(d.out.Notes, "a later packet of the connection arrived elsewhere, at "+j.Packet.Dst.String()+", and is answered from there")
-	return false
+	j.Verdict, j.Why = trace.Deny, why
+	return true
+}
+
+// sameEnds reports whether two packets of TCP belong to one connection for whoever gets
+// them.
+func sameEnds(a, b *packet.Packet) bool {
+	return a.Src == b.Src && a.Dst == b.Dst && a.SrcPort == b.SrcPort && a.DstPort == b.DstPort
 }
 
 // resetFrom sends the RST of an end that got a segment of a connection that it does not

@@ -193,7 +193,7 @@ func (w *Walker) Engine(h host.Name) *eval.Engine {
 // Reset forgets every connection and what rules remember.
 func (w *Walker) Reset() {
 	for _, n := range w.nodes {
-		n.ct.Flush()
+		n.ct.Reset()
 		n.mem = eval.State{}
 		clear(n.counts)
 		clear(n.peers)
