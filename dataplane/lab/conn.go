@@ -136,7 +136,10 @@ var errNotDialled = errors.New("the lab opens TCP, UDP and ICMP only")
 
 func (k *Conn) dial() error {
 	t := &k.try
-	d := net.Dialer{Timeout: t.patience(), Control: alert, KeepAlive: -1}
+	held := -1
+	d := net.Dialer{Timeout: t.patience(), KeepAlive: -1, Control: func(network, address string, c syscall.RawConn) error {
+		return errors.Join(alert(network, address, c), hold(c, &held))
+	}}
 	to := netip.AddrPortFrom(t.Dst, t.DstPort).String()
 	network := "tcp"
 	switch t.Proto {
@@ -149,6 +152,7 @@ func (k *Conn) dial() error {
 		return fmt.Errorf("%s: %w", t.Proto, errNotDialled)
 	}
 	c, err := d.Dial(network, to)
+	release(held, t.Proto == packet.ProtoTCP && err != nil)
 	if err == nil {
 		impatient(c)
 		k.c = c
@@ -157,6 +161,26 @@ func (k *Conn) dial() error {
 		k.lab.servers.keep(c)
 	}
 	return err
+}
+
+// hold keeps a socket when the dialer closes its own descriptor of it.
+func hold(c syscall.RawConn, held *int) error {
+	var err error
+	cerr := c.Control(func(fd uintptr) { *held, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	return errors.Join(cerr, err)
+}
+
+// release gives up what hold kept, without a packet if nobody wants the connection: the
+// dialer hears of an ICMP error about a later packet than the SYN too, and closes a
+// connection that stands.
+func release(held int, silently bool) {
+	if held < 0 {
+		return
+	}
+	if silently {
+		unix.SetsockoptInt(held, unix.IPPROTO_TCP, unix.TCP_REPAIR, 1)
+	}
+	unix.Close(held)
 }
 
 // answerOf reads an error of the kernel: EPERM is a packet that the node's own
