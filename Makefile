@@ -7,9 +7,10 @@ export TORTIE_REQUIRE_KERNEL ?= 0
 N ?= 20000
 ORACLE_N ?= 60000
 FLEET_N ?= 5000
+SCENARIO_N ?= 300
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test lint difftest oracle fleet fleet-large intents reverse realapi kubeproxy fuzz bench golden
+.PHONY: help build demo test lint difftest oracle fleet fleet-large scenarios intents reverse realapi kubeproxy fuzz bench golden
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +42,10 @@ fleet: ## FLEET_N connections in random clusters of network namespaces, walk aga
 
 fleet-large: ## 300 connections in a cluster of 1,000 services, in both modes, walk against kernel (root; minutes)
 	TORTIE_REQUIRE_KERNEL=1 TORTIE_FLEET_SERVICES=1000 $(GO) test ./cmd/tortie -run TestFleet_Large -v -timeout 2h
+
+scenarios: ## SCENARIO_N random scenarios (from SEED) in random clusters that change, walk against kernel (root)
+	@seed=$${SEED:-$$(date +%s)} && echo "SEED=$$seed" && \
+	TORTIE_REQUIRE_KERNEL=1 TORTIE_SCENARIO_N=$(SCENARIO_N) TORTIE_SCENARIO_SEED=$$seed $(GO) test ./cmd/tortie -run TestScenario_Random -v -timeout 6h
 
 intents: ## ORACLE_N random connections, meaning of random intents against the walk, enforced and previewed
 	TORTIE_INTENT_N=$(ORACLE_N) $(GO) test ./cmd/tortie -run TestIntent_MeaningIsVerdict -v -timeout 6h

@@ -18,6 +18,8 @@ type oracleGen struct {
 	// kernel says that the cluster is to be built in the kernel, which has VXLAN but
 	// no IP-in-IP, with more of Felix's configuration.
 	kernel bool
+	// prefixed says that networks have prefix lengths, as servers ask for.
+	prefixed bool
 }
 
 // oracleCluster returns the documents of a random cluster.
@@ -235,6 +237,11 @@ func (g *oracleGen) nets() string {
 		nets = []string{"'fd00:65::/48'", "'fd00:65:0:1::/122'", "'fd00:65:0:2::2'", "'2001:db8::/32'", "'2001:db8::7/128'", "'fd00:56::/64'", "'fd00:56::12'", "'::/1'", "'8000::/1'"}
 	}
 	g.Shuffle(len(nets), func(i, j int) { nets[i], nets[j] = nets[j], nets[i] })
+	for i, n := range nets {
+		if g.prefixed && !strings.Contains(n, "/") {
+			nets[i] = map[int]string{4: n + "/32", 6: strings.TrimSuffix(n, "'") + "/128'"}[g.family]
+		}
+	}
 	return strings.Join(nets[:1+g.IntN(2)], ", ")
 }
 
