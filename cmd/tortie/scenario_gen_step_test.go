@@ -67,7 +67,7 @@ func (g *scriptGen) openStep() {
 		extra += fmt.Sprintf(", count: %d", 2+g.IntN(8))
 	case n < 4:
 		extra += fmt.Sprintf(", count: %d, close: true", 1+g.IntN(3))
-	case n < 6:
+	case n < 6 && !strings.Contains(extra, "closed"):
 		extra += ", halfOpen: true"
 	case !strings.Contains(extra, "closed"):
 		g.conns++

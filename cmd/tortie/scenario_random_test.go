@@ -160,7 +160,7 @@ func (s *scriptSummary) String() string {
 func TestScenario_Random(t *testing.T) {
 	netns.Require(t, "iptables-legacy-restore", "iptables-legacy-save", "ip6tables-legacy-restore", "ipset", "nft", "ip", "conntrack")
 	n := int(oracleEnv("TORTIE_SCENARIO_N", scenarioCount))
-	seed := oracleEnv("TORTIE_SCENARIO_SEED", 1)
+	seed := oracleEnv("TORTIE_SCENARIO_SEED", 30000)
 	t.Logf("first seed %d (TORTIE_SCENARIO_SEED=%d repeats)", seed, seed)
 	sum := scriptSummary{combos: map[string]int{}}
 	dir := t.TempDir()
