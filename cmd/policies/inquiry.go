@@ -151,7 +151,7 @@ func (q *inquiry) tier(t *resolve.Tier, ids []policyKey) bool {
 
 // profiles asks the profiles, which come when no tier decided.
 func (q *inquiry) profiles(governs bool) {
-	why := "no policy selects " + q.what()
+	why := q.noneSelects("no policy")
 	if governs {
 		why = "the policies passed it on"
 	}
@@ -172,10 +172,36 @@ func (q *inquiry) profiles(governs bool) {
 // them, as its chain does if those that apply on forward are for the other direction.
 func (q *inquiry) returned() {
 	text := "returned to FORWARD: the policies passed it on"
-	if !slices.ContainsFunc(q.ep.tiers, func(t resolve.Tier) bool { return len(inForce(&t, q.visit.direction)) > 0 }) {
-		text = "returned to FORWARD: no policy with applyOnForward selects the host endpoint for " + q.visit.direction
+	if !q.anyIn(q.ep.tiers) {
+		text = "returned to FORWARD: " + q.noneSelects("no policy with applyOnForward")
 	}
 	q.side.Outcome, q.side.Text = outcomeReturned, text
+}
+
+// noneSelects says that no policy of this stage (named by none) selects the endpoint, and
+// which of other stages do.
+func (q *inquiry) noneSelects(none string) string {
+	var others []string
+	ignored := ""
+	if h := q.ep.host; h != nil {
+		if q.anyIn(h.UntrackedTiers) {
+			others = append(others, "doNotTrack")
+			if h.Name == "*" {
+				ignored = "; doNotTrack does not count where interfaceName is *"
+			}
+		}
+		if q.anyIn(h.PreDNATTiers) {
+			others = append(others, "preDNAT")
+		}
+	}
+	if others != nil {
+		none += " but " + strings.Join(others, " and ") + " ones"
+	}
+	return none + " selects " + q.what() + ignored
+}
+
+func (q *inquiry) anyIn(tiers []resolve.Tier) bool {
+	return slices.ContainsFunc(tiers, func(t resolve.Tier) bool { return len(inForce(&t, q.visit.direction)) > 0 })
 }
 
 func (q *inquiry) what() string {

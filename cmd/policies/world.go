@@ -88,6 +88,8 @@ type governed struct {
 	name, kind string
 	tiers      []resolve.Tier
 	profiles   []string
+	// host is the host endpoint, nil for a workload.
+	host *resolve.HostEndpoint
 }
 
 // endpoint finds the endpoint of a visit.
@@ -95,7 +97,7 @@ func (n *nodeView) endpoint(v *visit) (governed, bool) {
 	if v.workload {
 		for i := range n.view.Workloads {
 			if w := &n.view.Workloads[i]; w.Iface == v.iface {
-				return governed{w.Workload, "WorkloadEndpoint", w.Tiers, w.Profiles}, true
+				return governed{name: w.Workload, kind: "WorkloadEndpoint", tiers: w.Tiers, profiles: w.Profiles}, true
 			}
 		}
 		return governed{}, false
@@ -104,7 +106,7 @@ func (n *nodeView) endpoint(v *visit) (governed, bool) {
 	if h == nil {
 		return governed{}, false
 	}
-	g := governed{name: h.ID, kind: "HostEndpoint"}
+	g := governed{name: h.ID, kind: "HostEndpoint", host: h}
 	switch v.stage {
 	case sideUntracked:
 		g.tiers = h.UntrackedTiers

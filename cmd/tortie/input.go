@@ -201,7 +201,7 @@ func (in *inputFlags) newLinker(l *loaded) error {
 	}
 	linker, findings := link.New(l.snapshot, opt)
 	l.linker = linker
-	l.findings = append(l.findings, findings...)
+	l.findings = append(l.findings, l.named(withoutUntracked(findings))...)
 	return in.checkNodeRules(l)
 }
 

@@ -144,6 +144,13 @@ func (l *loaded) named(found diag.List) diag.List {
 	return found
 }
 
+// withoutUntracked leaves out what intent/no-untracked says of the statement.
+func withoutUntracked(found diag.List) diag.List {
+	return slices.DeleteFunc(found, func(f diag.Finding) bool {
+		return f.Code == "link/untracked-ignored" && f.Span.File == compiledName
+	})
+}
+
 // nameIntents gives the origins of compiled rules the place of their intent.
 func (l *loaded) nameIntents(f *host.Fleet) {
 	if l.compiled == nil {

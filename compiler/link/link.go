@@ -85,6 +85,7 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt, proxyConfig: config}
 	nodes.RouteFloating(l.floats)
 	findings = append(findings, l.floatingOff()...)
+	findings = append(findings, l.untrackedIgnored()...)
 	l.assumeInstall()
 	if made != "" {
 		l.notes = append(l.notes, made)

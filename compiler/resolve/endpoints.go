@@ -190,6 +190,34 @@ func (n *nodeResolver) hosts() {
 	sort.Slice(n.view.Hosts, func(i, j int) bool { return n.view.Hosts[i].ID < n.view.Hosts[j].ID })
 }
 
+// HostEndpoints are those that Felix takes, in order of their names.
+func (x *Index) HostEndpoints() (out []*calico.HostEndpoint) {
+	for i := range x.model.HostEndpoints {
+		out = append(out, &x.model.HostEndpoints[i].Value)
+	}
+	return out
+}
+
+// Untracked are the doNotTrack policies that select a host endpoint, in order of
+// evaluation, without staged ones.
+func (x *Index) Untracked(h *calico.HostEndpoint) (out []*sourcedPolicy) {
+	var labels *labelled
+	for i := range x.tiers {
+		for _, p := range x.tiers[i].policies {
+			if !p.Value.DoNotTrack || p.Value.Staged {
+				continue
+			}
+			if labels == nil {
+				labels = x.labels.of(h.Labels, h.Profiles)
+			}
+			if x.selectors.get(p.Value.Selector).eval(labels) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
 func splitFamilies(addrs []netip.Addr) (v4, v6 []netip.Addr) {
 	for _, a := range addrs {
 		if packet.FamilyOf(a) == packet.IPv4 {
