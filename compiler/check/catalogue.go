@@ -10,7 +10,7 @@ import (
 // can yield, sorted by code.
 func Catalogue() []diag.Entry {
 	return diag.Catalogue(readingDocs, valueDocs, metaDocs, namespaceDocs, policyDocs, ruleDocs, stagedDocs, tierDocs, poolDocs,
-		endpointDocs, felixDocs, bgpDocs, kubernetesDocs, warningDocs, doubtDocs, reachDocs, selectedDocs)
+		endpointDocs, felixDocs, bgpDocs, kubernetesDocs, serviceDocs, warningDocs, doubtDocs, reachDocs, selectedDocs)
 }
 
 var severities = func() map[string]diag.Severity {

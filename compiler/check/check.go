@@ -107,6 +107,8 @@ type on struct {
 	r     *run
 	soft  string // if not empty, the code under which errors become warnings
 	taken bool   // the object is in a cluster all the same: errors become warnings
+	// instead is what becomes of it then, where the check knows.
+	instead string
 }
 
 // path is a place in an object: field names and list indices.

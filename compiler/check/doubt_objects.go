@@ -39,6 +39,8 @@ func (o on) doubts() {
 		o.setDoubts()
 	case "FelixConfiguration":
 		o.felixDoubts()
+	case "Service":
+		o.nodePortRange()
 	case "IPPool":
 		o.selectorDoubts(path{"spec", "nodeSelector"})
 		o.selectorDoubts(path{"spec", "namespaceSelector"})

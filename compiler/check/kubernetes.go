@@ -10,11 +10,16 @@ import (
 	"tortie/compiler/yamlpos"
 )
 
-// kubernetes runs the checks of Kubernetes' own kinds: those that decide policy.
+// kubernetes runs the checks of Kubernetes' own kinds: those that decide policy, and
+// what services lead to.
 func (o on) kubernetes() {
 	switch {
 	case o.src.Kind == "NetworkPolicy":
 		o.kubernetesPolicy()
+	case o.src.Kind == "Service":
+		o.service()
+	case o.src.Kind == "EndpointSlice":
+		o.endpointSlice()
 	case o.src.Kind == "ClusterNetworkPolicy":
 		o.schema()
 	case o.src.Kind == "AdminNetworkPolicy" || o.src.Kind == "BaselineAdminNetworkPolicy":

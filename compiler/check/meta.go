@@ -40,6 +40,8 @@ func (o on) objectName() {
 	form, hint := nameForm, "use lower case letters, digits, '-' and '.', starting and ending with a letter or digit"
 	longest := 253
 	switch o.src.Kind {
+	case "Service":
+		form, hint, longest = simpleName, "use lower case letters, digits and '-', starting and ending with a letter or digit", 63
 	case "Tier":
 		form, hint, longest = simpleName, "use lower case letters, digits and '-'; dots are not possible in the name of a tier", 63
 	case "GlobalNetworkPolicy", "StagedGlobalNetworkPolicy":

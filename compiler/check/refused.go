@@ -11,15 +11,16 @@ import (
 )
 
 // Refused reports what the API server or Calico's validator refuses of the
-// objects that decide policy: Calico's kinds and the policies of Kubernetes. It
-// is for whoever goes on to use the objects, so it says nothing of what is merely
-// doubtful. An object that a server has stored is there whatever a validator says:
-// findings about it are warnings, which say what Felix makes of it where that is
-// known.
+// objects that decide policy, Calico's kinds and the policies of Kubernetes, and of
+// services and their slices. It is for whoever goes on to use the objects, so it says
+// nothing of what is merely doubtful. An object that a server has stored is there
+// whatever a validator says: findings about it are warnings, which say what Felix makes
+// of it where that is known. So are those about services, of which what can be read is
+// used.
 func Refused(s *cluster.Snapshot, opt Options) diag.List {
 	var subs []object
 	for _, sub := range subjects(s) {
-		if decidesPolicy(&sub.src) {
+		if decidesPolicy(&sub.src) || leads(&sub.src) {
 			subs = append(subs, sub)
 		}
 	}
@@ -33,7 +34,7 @@ func Refused(s *cluster.Snapshot, opt Options) diag.List {
 		all.Go(func() {
 			for _, sub := range mine {
 				o := r.on(sub)
-				o.taken = opt.Stored || sub.src.FromServer()
+				o.taken = opt.Stored || sub.src.FromServer() || leads(&sub.src)
 				r.object(o)
 			}
 		})
@@ -51,8 +52,13 @@ func Refused(s *cluster.Snapshot, opt Options) diag.List {
 // minShare is how many objects are worth a processor of their own.
 const minShare = 64
 
-// decidesPolicy says whether objects of a kind decide what is let through; pods,
-// services and nodes are checked where they are used.
+// leads says whether objects of a kind say where services lead.
+func leads(src *cluster.Source) bool {
+	return src.APIVersion == "v1" && src.Kind == "Service" || strings.HasPrefix(src.APIVersion, "discovery.k8s.io/") && src.Kind == "EndpointSlice"
+}
+
+// decidesPolicy says whether objects of a kind decide what is let through; pods and
+// nodes are checked where they are used.
 func decidesPolicy(src *cluster.Source) bool {
 	return isCalicoVersion(src.APIVersion) || strings.HasPrefix(src.APIVersion, "networking.k8s.io/") && src.Kind == "NetworkPolicy" ||
 		strings.HasPrefix(src.APIVersion, "policy.networking.k8s.io/")
@@ -62,6 +68,9 @@ func decidesPolicy(src *cluster.Source) bool {
 // something (text, if it is one value), "" where that is not one thing. Where Felix
 // takes the whole policy as missing, compiler/resolve says so.
 func (o on) asTaken(code, text string, at diag.Span) string {
+	if o.instead != "" || leads(&o.src) {
+		return o.instead
+	}
 	switch code {
 	case "selector/syntax":
 		for _, field := range []string{"namespaceSelector", "serviceAccountSelector"} {

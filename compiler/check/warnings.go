@@ -19,6 +19,7 @@ func (r *run) warnings() {
 	r.namespaceNotes()
 	r.pairDoubts()
 	r.selectedDoubts()
+	r.sliceDoubts()
 	r.policyWarnings()
 }
 

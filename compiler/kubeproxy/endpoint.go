@@ -124,7 +124,7 @@ func (m endpointMap) addSlice(s *cluster.Snapshot, i int, node string, f packet.
 			continue
 		}
 		for n := range o.Endpoints {
-			if e, ok := sliceEndpoint(s, i, n, node); ok {
+			if e, ok := sliceEndpoint(s, i, n, node); ok && familyOf(e.addr) == f {
 				e.port = uint16(*p.Port)
 				m.add(k, e)
 			}

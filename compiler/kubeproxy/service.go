@@ -1,7 +1,6 @@
 package kubeproxy
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -75,7 +74,6 @@ func (in *input) readServices(s *cluster.Snapshot, res *Result) {
 		for p := range o.Spec.Ports {
 			svc := service{namespace: o.Namespace, name: o.Name, port: o.Spec.Ports[p].Name, clusterIP: ip, origin: origin}
 			if svc.proto, ok = protoOf(string(o.Spec.Ports[p].Protocol)); !ok {
-				res.note(origin, fmt.Sprintf("port %d has the unknown protocol %q: left out", p+1, o.Spec.Ports[p].Protocol))
 				continue
 			}
 			if svc.portNumber, svc.nodePort = portOf(o.Spec.Ports[p].Port), portOf(o.Spec.Ports[p].NodePort); svc.portNumber == 0 {

@@ -81,7 +81,7 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	opt.Env = env
 	nodes, more := routing.New(s, model)
 	findings = append(findings, more...)
-	findings = append(findings, append(configFindings, checkServices(s)...)...)
+	findings = append(findings, configFindings...)
 	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt, proxyConfig: config}
 	nodes.RouteFloating(l.floats)
 	findings = append(findings, l.floatingOff()...)

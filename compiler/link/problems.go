@@ -6,8 +6,10 @@ import (
 
 	"tortie/compiler/diag"
 	"tortie/compiler/felix"
+	"tortie/compiler/kubeproxy"
 	"tortie/compiler/resolve"
 	"tortie/dataplane/host"
+	"tortie/dataplane/nf"
 )
 
 // fewNodes is how many nodes Problems makes one by one.
@@ -15,7 +17,7 @@ const fewNodes = 16
 
 // Problems are the things with which Felix does not start or does not work, anywhere in
 // the cluster: settings, rules of all policies whether an endpoint has them or not,
-// endpoints, pools. That a rule cannot be written at all is a warning here, since a
+// endpoints, pools; and what kube-proxy makes of services that was hardly meant. That a rule cannot be written at all is a warning here, since a
 // node in the other dataplane's mode could have it.
 func (l *Linker) Problems() diag.List {
 	setups, out := l.index.Setups(l.nodeOptions(&host.State{}))
@@ -35,6 +37,7 @@ func (l *Linker) Problems() diag.List {
 			out = append(out, l.nodeProblems(name)...)
 		}
 	}
+	out = append(out, l.serviceProblems()...)
 	for i := range out {
 		if out[i].Code == "felix/breaks" {
 			out[i].Severity = diag.Warning
@@ -55,6 +58,27 @@ func (l *Linker) nodeProblems(name host.Name) diag.List {
 		return nil
 	}
 	return problemFindings(&result, func(parameter string) diag.Span { return l.index.PlaceOf(string(name), parameter) })
+}
+
+// serviceProblems are kube-proxy's notes on services, which are the same on all nodes.
+func (l *Linker) serviceProblems() diag.List {
+	state := host.State{Sysctls: map[string]string{}}
+	made := (*kubeproxy.Result)(nil)
+	if names := l.NodeNames(); len(names) > 0 {
+		state, made, _ = l.before(names[0])
+	}
+	if made == nil {
+		mode, ok := l.proxyMode(nf.IptablesNFT)
+		if !ok {
+			return nil
+		}
+		result, err := l.proxy(&state, mode, nf.IptablesNFT)
+		if err != nil {
+			return nil
+		}
+		made = &result
+	}
+	return l.noteFindings(made)
 }
 
 // settingFinding is the finding of a setting with which Felix does not start.
