@@ -189,6 +189,9 @@ func (in *inputFlags) newLinker(l *loaded) error {
 		if !ok {
 			return usageError("--felix-env %q is not KEY=VALUE", kv)
 		}
+		if !isFelixVariable(k) {
+			return usageError("--felix-env %q: the names of Felix's variables begin with FELIX_; write FELIX_%s=%s", kv, strings.ToUpper(k), v)
+		}
 		env[k] = v
 	}
 	opt.Env = resolve.EnvConfig(env)
@@ -204,6 +207,9 @@ func (in *inputFlags) newLinker(l *loaded) error {
 	l.findings = append(l.findings, l.named(withoutUntracked(findings))...)
 	return in.checkNodeRules(l)
 }
+
+// isFelixVariable reports whether Felix takes a variable of its environment for a setting.
+func isFelixVariable(name string) bool { return strings.HasPrefix(strings.ToUpper(name), "FELIX_") }
 
 // loadFleet makes the fleet of all inputs: modelled nodes, and dumped ones in
 // their place. only chooses the modelled nodes that are wanted; nil takes all.

@@ -27,8 +27,9 @@ func (p *production) begin() (findings diag.List) {
 	p.in.dataplane = cmp.Or(p.in.dataplane, p.script.Dataplane)
 	p.in.kubeProxy = cmp.Or(p.in.kubeProxy, p.script.KubeProxy)
 	for _, k := range slices.Sorted(maps.Keys(spec.FelixEnv)) {
-		if !strings.HasPrefix(strings.ToUpper(k), "FELIX_") {
+		if !isFelixVariable(k) {
 			findings.Add(p.bad(fmt.Sprintf("%q is none of Felix's variables: their names begin with FELIX_", k), "write FELIX_"+strings.ToUpper(k), "spec", "felixEnv", k))
+			continue
 		}
 		p.in.felixEnv = append(p.in.felixEnv, k+"="+spec.FelixEnv[k])
 	}
@@ -153,19 +154,34 @@ func (p *production) takeLess() bool {
 	return true
 }
 
+// placeSettings gives findings about Felix's variables their places in the scenario: of
+// what is wrong with a value that value, else the name.
+func (p *production) placeSettings() {
+	for i := range p.loaded.findings {
+		f := &p.loaded.findings[i]
+		if f.Span.File != "" {
+			continue
+		}
+		name, _, _ := strings.Cut(f.Message, ":")
+		for k := range p.doc.Spec.FelixEnv {
+			switch {
+			case f.Code == "felix/bad-setting" && strings.EqualFold(k, "FELIX_"+name):
+				f.Span = placeIn(p.node, "spec", "felixEnv", k)
+			case f.Code == "felix/unknown-setting" && strings.EqualFold(k, name):
+				f.Span = p.node.At("spec", "felixEnv", k)
+			}
+		}
+	}
+}
+
 // reported takes over the findings if one is an error: then they are said together
 // with those about the steps.
 func (p *production) reported() bool {
+	p.placeSettings()
 	if !p.loaded.findings.HasErrors() {
 		return false
 	}
 	for _, f := range p.loaded.findings {
-		name, _, _ := strings.Cut(f.Message, ":")
-		for k := range p.doc.Spec.FelixEnv {
-			if f.Code == "felix/bad-setting" && f.Span.File == "" && strings.EqualFold(k, "FELIX_"+name) {
-				f.Span = placeIn(p.node, "spec", "felixEnv", k)
-			}
-		}
 		if f.Severity == diag.Error && !slices.ContainsFunc(p.wrong, func(o diag.Finding) bool { return o.Span == f.Span && o.Message == f.Message }) {
 			p.wrong.Add(f)
 		}

@@ -4,32 +4,53 @@ import (
 	"strconv"
 	"strings"
 
+	"tortie/compiler/diag"
+
 	v3 "github.com/projectcalico/api/pkg/apis/projectcalico/v3"
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Environment are the variables of the container of a DaemonSet or Deployment that
-// has the same name. Values that come from elsewhere in the cluster (valueFrom) are
-// not known and left out.
-func (s *Snapshot) Environment(name string) map[string]string {
-	env := map[string]string{}
-	read := func(t *corev1.PodTemplateSpec) {
-		for _, c := range t.Spec.Containers {
-			for _, e := range c.Env {
-				if c.Name == name && e.ValueFrom == nil {
-					env[e.Name] = e.Value
+// Variable is a variable of a container's environment. Elsewhere says that its value
+// comes from somewhere else in the cluster (valueFrom) and is not known; Place is its
+// name's.
+type Variable struct {
+	Name, Value string
+	Elsewhere   bool
+	Place       diag.Span
+}
+
+// Variables are those of the container of a DaemonSet or Deployment that has the same
+// name, in their order.
+func (s *Snapshot) Variables(name string) (out []Variable) {
+	read := func(src Source, t *corev1.PodTemplateSpec) {
+		for i, c := range t.Spec.Containers {
+			for j, e := range c.Env {
+				if c.Name == name {
+					out = append(out, Variable{e.Name, e.Value, e.ValueFrom != nil,
+						src.Text(0, len(e.Name), "spec", "template", "spec", "containers", i, "env", j, "name")})
 				}
 			}
 		}
 	}
 	for _, o := range s.DaemonSets {
 		if o.Object.Name == name {
-			read(&o.Object.Spec.Template)
+			read(o.Source, &o.Object.Spec.Template)
 		}
 	}
 	for _, o := range s.Deployments {
 		if o.Object.Name == name {
-			read(&o.Object.Spec.Template)
+			read(o.Source, &o.Object.Spec.Template)
+		}
+	}
+	return out
+}
+
+// Environment are the Variables by their names, without those whose value is not known.
+func (s *Snapshot) Environment(name string) map[string]string {
+	env := map[string]string{}
+	for _, v := range s.Variables(name) {
+		if !v.Elsewhere {
+			env[v.Name] = v.Value
 		}
 	}
 	return env

@@ -68,6 +68,7 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	}
 	opt.IPVS = opt.IPVS || opt.KubeProxy == KubeProxyIPVS
 	made := makeSlices(s)
+	unknown := unknownSettings(s, opt.Env)
 	env := installEnv(s)
 	maps.Copy(env, opt.Env)
 	s.InterfacePrefix, _, _ = strings.Cut(env["interfaceprefix"], ",")
@@ -81,7 +82,7 @@ func New(s *cluster.Snapshot, opt Options) (*Linker, diag.List) {
 	opt.Env = env
 	nodes, more := routing.New(s, model)
 	findings = append(findings, more...)
-	findings = append(findings, configFindings...)
+	findings = slices.Concat(findings, configFindings, unknown)
 	l := &Linker{snapshot: s, model: model, index: resolve.New(s, model), routing: nodes, options: opt, proxyConfig: config}
 	nodes.RouteFloating(l.floats)
 	findings = append(findings, l.floatingOff()...)
