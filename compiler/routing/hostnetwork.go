@@ -1,8 +1,11 @@
 package routing
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
@@ -56,35 +59,112 @@ func (c *Cluster) gatherHostNetworks(s *cluster.Snapshot) diag.List {
 		if !ok {
 			continue
 		}
-		findings = append(findings, n.check(src)...)
+		findings = append(findings, c.checkHostNetwork(n, src)...)
 		c.networks[n.Metadata.Name] = n
 	}
 	return findings
 }
 
-func (n *hostNetwork) check(src cluster.Source) diag.List {
-	var l diag.List
-	bad := func(message, hint string, path ...any) {
-		l.Add(diag.Finding{Code: "routing/bad-host-network", Severity: diag.Error, Message: message, Hint: hint, Span: src.At(path...)})
+// checkHostNetwork checks a document, alone and against the cluster that it is for.
+func (c *Cluster) checkHostNetwork(n *hostNetwork, src cluster.Source) diag.List {
+	r := networkCheck{hostNetwork: n, src: src}
+	name := n.Metadata.Name
+	if _, twice := c.networks[name]; twice {
+		r.bad("a second HostNetwork of node "+strconv.Quote(name), "one document says everything of a node", "metadata", "name")
 	}
-	for i, f := range n.Spec.Interfaces {
-		if f.Name == "" || len(f.Name) > 15 {
-			bad(strconv.Quote(f.Name)+" is no interface name", "1 to 15 characters", "spec", "interfaces", i, "name")
+	own := c.find(name)
+	if own == nil && len(c.nodes) > 0 {
+		var names []string
+		for i := range c.nodes {
+			names = append(names, c.nodes[i].name)
 		}
+		r.add("routing/unknown-node", diag.Warning, "no node "+strconv.Quote(name)+" in the input: the document says nothing of any node", nearestOf(name, names), "metadata", "name")
+	}
+	r.interfaces()
+	r.routes(own)
+	return r.found
+}
+
+// networkCheck collects what is wrong with a HostNetwork.
+type networkCheck struct {
+	*hostNetwork
+	src   cluster.Source
+	found diag.List
+}
+
+func (r *networkCheck) bad(message, hint string, path ...any) {
+	r.add("routing/bad-host-network", diag.Error, message, hint, path...)
+}
+
+// add reports at a value, or at the name of what is no scalar.
+func (r *networkCheck) add(code string, severity diag.Severity, message, hint string, path ...any) {
+	at := r.src.At(path...)
+	if v := r.src.Node.Lookup(path...); v != nil && v.Kind != yamlpos.Map && v.Kind != yamlpos.List {
+		at = v.Span
+	}
+	r.found.Add(diag.Finding{Code: code, Severity: severity, Message: message, Hint: hint, Span: at})
+}
+
+func (r *networkCheck) interfaces() {
+	seen := map[string]bool{}
+	for i, f := range r.Spec.Interfaces {
+		switch {
+		case f.Name == "" || len(f.Name) > 15:
+			r.bad(strconv.Quote(f.Name)+" is no interface name", "1 to 15 characters", "spec", "interfaces", i, "name")
+		case seen[f.Name]:
+			r.bad("a second interface "+strconv.Quote(f.Name), "list all addresses of an interface together, or correct the name", "spec", "interfaces", i, "name")
+		}
+		seen[f.Name] = true
 		for j, a := range f.Addresses {
 			if _, err := netip.ParsePrefix(a); err != nil {
-				bad(strconv.Quote(a)+" is no address with prefix length", `write "192.0.2.1/24"`, "spec", "interfaces", i, "addresses", j)
+				r.bad(strconv.Quote(a)+" is no address with prefix length", `write "192.0.2.1/24"`, "spec", "interfaces", i, "addresses", j)
 			}
 		}
 	}
-	for i, r := range n.Spec.Routes {
-		if _, via, ok := r.parse(); ok && r.Dev == "" && n.linkTo(via) == "" {
-			bad("a route without a device, and "+strconv.Quote(r.Via)+" is on the network of no interface of this document", `give "dev"`, "spec", "routes", i)
-		} else if !ok {
-			bad(strconv.Quote(r.To)+" via "+strconv.Quote(r.Via)+" is no route", `"to" is a CIDR or default, "via" and "src" are addresses of its family`, "spec", "routes", i)
+}
+
+// routes checks the routes of a node, which is nil where there is none of that name.
+func (r *networkCheck) routes(own *node) {
+	links := r.linkNames(own)
+	for i, route := range r.Spec.Routes {
+		_, via, ok := route.parse()
+		if _, err := netip.ParseAddr(route.Src); route.Src != "" && err != nil {
+			r.bad(strconv.Quote(route.Src)+" is no address", "src is an address of the node", "spec", "routes", i, "src")
+		}
+		switch {
+		case !ok:
+			r.bad(strconv.Quote(route.To)+" via "+strconv.Quote(route.Via)+" is no route", `"to" is a CIDR or default, "via" and "src" are addresses of its family`, "spec", "routes", i)
+		case route.Dev == "" && r.linkTo(via) == "":
+			r.bad("a route without a device, and "+strconv.Quote(route.Via)+" is on the network of no interface of this document", `give "dev"`, "spec", "routes", i)
+		case route.Dev != "" && links != nil && !slices.Contains(links, route.Dev) && !notUplink.MatchString(route.Dev):
+			r.bad("no interface "+strconv.Quote(route.Dev)+" on node "+r.Metadata.Name, nearestOf(route.Dev, links), "spec", "routes", i, "dev")
 		}
 	}
-	return l
+}
+
+// linkNames are the interfaces of a node: those of the document, else the assumed ones;
+// nil where nobody knows them.
+func (r *networkCheck) linkNames(own *node) (names []string) {
+	for _, f := range r.Spec.Interfaces {
+		names = append(names, f.Name)
+	}
+	if names == nil && own != nil {
+		for _, l := range own.links {
+			names = append(names, string(l.name))
+		}
+	}
+	return names
+}
+
+// nearestOf asks for the name that was probably meant, or says which there are.
+func nearestOf(name string, there []string) string {
+	if near := yamlpos.Nearest(name, there); near != "" {
+		return "did you mean " + strconv.Quote(near) + "?"
+	}
+	if n := len(there); n > 5 {
+		return fmt.Sprintf("there is %s and %d more", strings.Join(there[:5], ", "), n-5)
+	}
+	return "there is " + strings.Join(there, ", ")
 }
 
 // linkTo is the interface on whose network a gateway is; empty is none.
