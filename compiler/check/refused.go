@@ -13,7 +13,8 @@ import (
 // Refused reports what the API server or Calico's validator refuses of the
 // objects that decide policy, Calico's kinds and the policies of Kubernetes, and of
 // services and their slices. It is for whoever goes on to use the objects, so it says
-// nothing of what is merely doubtful. An object that a server has stored is there
+// nothing of what is merely doubtful, but for tiers that are not there, in whose place
+// Felix has one of its own. An object that a server has stored is there
 // whatever a validator says: findings about it are warnings, which say what Felix makes
 // of it where that is known. So are those about services, of which what can be read is
 // used.
@@ -43,10 +44,12 @@ func Refused(s *cluster.Snapshot, opt Options) diag.List {
 	for i := range parts[1:] {
 		parts[0].out = append(parts[0].out, parts[i+1].out...)
 	}
-	found := parts[0].finish()
-	return slices.DeleteFunc(found, func(f diag.Finding) bool {
+	found := slices.DeleteFunc(parts[0].finish(), func(f diag.Finding) bool {
 		return f.Severity != diag.Error && severityOf(f.Code) != diag.Error
 	})
+	tiers := run{snap: s}
+	tiers.unknownTiers()
+	return append(found, tiers.finish()...)
 }
 
 // minShare is how many objects are worth a processor of their own.

@@ -20,32 +20,44 @@ func (r *run) warnings() {
 	r.pairDoubts()
 	r.selectedDoubts()
 	r.sliceDoubts()
+	r.unknownTiers()
 	r.policyWarnings()
 }
 
-// policyWarnings are about policies' tiers, untracked policies and dead rules.
+// policyWarnings are about untracked policies and dead rules.
 func (r *run) policyWarnings() {
+	for _, p := range r.snap.GlobalNetworkPolicies {
+		r.oneWayUntracked(p.Source, &p.Object.Spec)
+		r.dead(p.Source, p.Object.Spec.Ingress, p.Object.Spec.Egress)
+	}
+	for _, p := range r.snap.NetworkPolicies {
+		r.dead(p.Source, p.Object.Spec.Ingress, p.Object.Spec.Egress)
+	}
+	for _, p := range r.snap.StagedGlobalNetworkPolicies {
+		r.dead(p.Source, p.Object.Spec.Ingress, p.Object.Spec.Egress)
+	}
+	for _, p := range r.snap.StagedNetworkPolicies {
+		r.dead(p.Source, p.Object.Spec.Ingress, p.Object.Spec.Egress)
+	}
+}
+
+// unknownTiers warns of tiers that policies name and the input does not have.
+func (r *run) unknownTiers() {
 	tiers := map[string]bool{"default": true, "kube-admin": true, "kube-baseline": true}
 	for _, t := range r.snap.Tiers {
 		tiers[t.Object.Name] = true
 	}
 	for _, p := range r.snap.GlobalNetworkPolicies {
-		spec := &p.Object.Spec
-		r.unknownTier(p.Source, spec.Tier, tiers)
-		r.oneWayUntracked(p.Source, spec)
-		r.dead(p.Source, spec.Ingress, spec.Egress)
+		r.unknownTier(p.Source, p.Object.Spec.Tier, tiers)
 	}
 	for _, p := range r.snap.NetworkPolicies {
 		r.unknownTier(p.Source, p.Object.Spec.Tier, tiers)
-		r.dead(p.Source, p.Object.Spec.Ingress, p.Object.Spec.Egress)
 	}
 	for _, p := range r.snap.StagedGlobalNetworkPolicies {
 		r.unknownTier(p.Source, p.Object.Spec.Tier, tiers)
-		r.dead(p.Source, p.Object.Spec.Ingress, p.Object.Spec.Egress)
 	}
 	for _, p := range r.snap.StagedNetworkPolicies {
 		r.unknownTier(p.Source, p.Object.Spec.Tier, tiers)
-		r.dead(p.Source, p.Object.Spec.Ingress, p.Object.Spec.Egress)
 	}
 }
 
