@@ -8,13 +8,16 @@ import (
 	"testing"
 )
 
-// judged reads testdata/judged.txt.gz: 10,000 objects of all of Calico's kinds,
-// made at random from the schemas of Calico v3.32.1, each after a line that says
-// whether those schemas with their rules (run by the API server's own packages) or
-// Calico v3.32.1's validator refuse it.
-func judged(t *testing.T, each func(text string, refused bool)) {
+// judged reads a recording in testdata: objects made at random, each after a line that
+// says whether it is refused, and without what they all begin with.
+//
+// judged.txt.gz has 10,000 of all of Calico's kinds, made from the schemas of Calico
+// v3.32.1 and judged by those schemas with their rules (run by the API server's own
+// packages) and by Calico v3.32.1's validator. judged-services.txt.gz has 5,000 Services
+// and EndpointSlices, judged by the validation of Kubernetes v1.36.3 behind its defaults.
+func judged(t *testing.T, file, head string, each func(text string, refused bool)) {
 	t.Helper()
-	f, err := os.Open("testdata/judged.txt.gz")
+	f, err := os.Open("testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +30,7 @@ func judged(t *testing.T, each func(text string, refused bool)) {
 	verdict := ""
 	end := func() {
 		if verdict != "" {
-			each("apiVersion: projectcalico.org/v3\n"+text.String(), verdict == "# refused")
+			each(head+text.String(), verdict == "# refused")
 		}
 		text.Reset()
 	}
@@ -43,8 +46,18 @@ func judged(t *testing.T, each func(text string, refused bool)) {
 }
 
 func TestJudged_RefusesWhatTheServerOrTheValidatorRefuses(t *testing.T) {
+	holdJudged(t, "judged.txt.gz", "apiVersion: projectcalico.org/v3\n", 5000, 3000)
+}
+
+func TestJudged_Services(t *testing.T) {
+	holdJudged(t, "judged-services.txt.gz", "", 2500, 2000)
+}
+
+// holdJudged holds the checks against a recording of at least so many objects.
+func holdJudged(t *testing.T, file, head string, leastRefused, leastAccepted int) {
+	t.Helper()
 	refused, accepted, wrong := 0, 0, 0
-	judged(t, func(text string, want bool) {
+	judged(t, file, head, func(text string, want bool) {
 		got := errorsOf(all("object.yaml", text))
 		if want {
 			refused++
@@ -56,7 +69,7 @@ func TestJudged_RefusesWhatTheServerOrTheValidatorRefuses(t *testing.T) {
 			t.Errorf("refused %v, want %v:\n%s%s", len(got) > 0, want, text, render(got, text))
 		}
 	})
-	if refused < 5000 || accepted < 3000 {
+	if refused < leastRefused || accepted < leastAccepted {
 		t.Errorf("%d refused and %d accepted objects read", refused, accepted)
 	}
 	t.Logf("%d refused, %d accepted", refused, accepted)

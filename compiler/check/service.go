@@ -290,9 +290,16 @@ func (o on) serviceAddresses() {
 	ranges := specPath.add("loadBalancerSourceRanges")
 	for i, n := range items(o.node(ranges)) {
 		at, text := ranges.add(i), strings.TrimSpace(n.Text)
-		if _, err := netip.ParsePrefix(withoutZeros(text)); err != nil {
+		plain := withoutZeros(text)
+		if _, err := netip.ParsePrefix(plain); err != nil {
 			o.walked(leftOut).report("service/range", at, netHint(text), "%s: %q is no range of addresses", dotted(at), n.Text)
-		} else if !o.src.Stored {
+			continue
+		}
+		switch {
+		case o.src.Stored:
+		case plain != text:
+			o.walked("taken as "+plain).report("service/range", at, "write "+plain, "%s: %q has leading zeros", dotted(at), text)
+		default:
 			o.walked("taken as the whole network").strictNet(text, at)
 		}
 	}
@@ -329,6 +336,10 @@ func (o on) fitsType(kind string) {
 		only(specPath.add("loadBalancerSourceRanges"), "taken as it is", "type LoadBalancer")
 		only(specPath.add("allocateLoadBalancerNodePorts"), leftOut, "type LoadBalancer")
 		only(specPath.add("loadBalancerClass"), leftOut, "type LoadBalancer")
+	}
+	class := specPath.add("loadBalancerClass")
+	if why := badQualifiedName(o.text(class)); kind == "LoadBalancer" && o.node(class) != nil && why != "" {
+		o.walked(leftOut).report("value/format", class, why, "%s: %q cannot be the name of a class", dotted(class), o.text(class))
 	}
 	for i := range items(o.node(specPath.add("ports"))) {
 		if kind == "ClusterIP" {

@@ -48,6 +48,7 @@ func TestService_Refused(t *testing.T) {
 		{"  loadBalancerSourceRanges: [10.0.0.0/8]\n" + ports, "5:3 service/type leave it out, or change the type"},
 		{"  type: LoadBalancer\n  loadBalancerSourceRanges: [' 10.0.0.0/8', 10.0.0.1/8, 10.0.0.0/33, 10.0.0.1]\n" + ports,
 			"6:45 value/host-bits write 10.0.0.0/8, 6:57 service/range the prefix length of an IPv4 network is from 0 to 32, 6:70 service/range write an address and a prefix length, as 10.0.0.0/8 or fd00::/8"},
+		{"  type: LoadBalancer\n  loadBalancerSourceRanges: [010.0.0.0/8]\n" + ports, "6:30 service/range write 10.0.0.0/8"},
 		{"  externalIPs: [127.0.0.1, 169.254.0.1, '::', foo, 203.0.113.1]\n" + ports,
 			"5:17 service/address give an address that others can reach, 5:28 service/address give an address that others can reach, 5:41 service/address give an address that others can reach, 5:47 service/address write an address, as 10.0.0.1 or fd00::1"},
 		{"  clusterIP: 0.0.0.0\n" + ports, "5:14 service/address give an address that others can reach"},
@@ -62,6 +63,7 @@ func TestService_Refused(t *testing.T) {
 		{"  type: ExternalName\n  externalName: DB\n  clusterIP: 10.96.0.1\n", "6:17 value/format write a DNS name in lower case, 7:3 service/type leave it out, or change the type"},
 		{"  sessionAffinity: ClientIP\n  sessionAffinityConfig: {clientIP: {timeoutSeconds: 86401}}\n" + ports, "6:54 service/affinity give 1 to 86400 seconds"},
 		{"  sessionAffinityConfig: {clientIP: {timeoutSeconds: 86401}}\n" + ports, ""},
+		{"  type: LoadBalancer\n  loadBalancerClass: a b\n" + ports, "6:22 value/format a name has letters, digits, '-', '_' and '.', and starts and ends with a letter or digit"},
 		{"  selector: {app: 'a b'}\n" + ports, "5:19 meta/label a label's value has letters, digits, '-', '_' and '.', and starts and ends with a letter or digit"},
 	} {
 		if got := placesAndHints(errorsOf(all("f", goodService+c.spec))); got != c.want {
@@ -86,6 +88,8 @@ func TestEndpointSlice_Refused(t *testing.T) {
 	for _, c := range []struct{ rest, want string }{
 		{"addressType: IPv4\nports: [{name: a, port: 80}, {name: b}]\nendpoints: [{addresses: [10.65.0.1]}]\n", ""},
 		{"addressType: FQDN\nendpoints: [{addresses: [example.com]}]\n", ""},
+		{"addressType: FQDN\nendpoints: [{addresses: [example]}]\n", "5:26 value/format write a DNS name of two parts or more in lower case, or correct addressType"},
+		{"addressType: IPv6\nendpoints: [{addresses: ['fd00::1', 'fd00:0::1']}]\n", "5:37 service/address write fd00::1"},
 		{"ports: []\n", "1:1 value/missing add addressType: IPv4 or IPv6"},
 		{"addressType: ipv4\n", "4:14 value/not-one-of write IPv4: the case matters"},
 		{"addressType: IPv4\nports: [{port: 80, protocol: tcp}]\n", "5:30 value/not-one-of write TCP: the case matters"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"tortie/compiler/diag"
 	"tortie/compiler/yamlpos"
@@ -34,11 +35,17 @@ func (o on) endpointSlice() {
 
 // sliceAddress checks an address of an endpoint, of the slice's type.
 func (o on) sliceAddress(at path, text, kind string) {
+	if name := strings.TrimSuffix(text, "."); kind == "FQDN" && (len(name) > 253 || !nameForm.MatchString(name) || !strings.Contains(name, ".")) {
+		o.walked(leftOut).report("value/format", at, "write a DNS name of two parts or more in lower case, or correct addressType", "%s: %q is not a DNS name", dotted(at), text)
+	}
 	if !slices.Contains(families, kind) || !o.usable(at, text) {
 		return
 	}
-	if addr, _ := addrOf(text); addr.Is4() != (kind == "IPv4") {
+	switch addr, _ := addrOf(text); {
+	case addr.Is4() != (kind == "IPv4"):
 		o.walked(leftOut).report("value/family", at, "put it into a slice of its own", "%s: %s is not of %s, the addressType of the slice", dotted(at), text, kind)
+	case kind == "IPv6" && addr.String() != text:
+		o.walked("taken as "+addr.String()).report("service/address", at, "write "+addr.String(), "%s: %s can be written in one way only", dotted(at), text)
 	}
 }
 
