@@ -200,9 +200,11 @@ func (d *dialog) tcp() {
 	}
 	ack := syn
 	ack.TCP = packet.TCP{Seq: clientSeq + 1, Ack: serverSeq + 1, Flags: packet.ACK, Window: 502}
-	if !d.request(ack) || !d.req.Data {
+	d.request(ack)
+	if !d.req.Data || d.out.Verdict == trace.Reject {
 		return
 	}
+	// The beginner does not know that its acknowledgement was lost, and goes on.
 	ack.PayloadLen, ack.TCP.Flags = clientData, packet.ACK|packet.PSH
 	answered := d.request(ack) && d.reply(func(p *packet.Packet) {
 		p.PayloadLen = serverData
