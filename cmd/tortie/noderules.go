@@ -21,8 +21,8 @@ type nodeFile struct{ node, file string }
 
 // readNodeRules reads --node-rules NODE=FILE, several files of a node behind each other,
 // and what the steps of a scenario put in their place.
-func (in *inputFlags) readNodeRules(l *loaded) (map[host.Name][]link.Foreign, error) {
-	out := map[host.Name][]link.Foreign{}
+func (in *inputFlags) readNodeRules(l *loaded) (map[host.Name][][]link.Foreign, error) {
+	out := map[host.Name][][]link.Foreign{}
 	for _, arg := range in.nodeRules {
 		name, file, ok := strings.Cut(arg, "=")
 		if !ok || name == "" || file == "" {
@@ -32,10 +32,10 @@ func (in *inputFlags) readNodeRules(l *loaded) (map[host.Name][]link.Foreign, er
 		if err != nil {
 			return nil, err
 		}
-		for _, before := range out[host.Name(name)] {
-			f.Tables = append(before.Tables, f.Tables...)
+		if out[host.Name(name)] == nil {
+			out[host.Name(name)] = [][]link.Foreign{nil}
 		}
-		out[host.Name(name)] = []link.Foreign{f}
+		out[host.Name(name)][0] = append(out[host.Name(name)][0], f)
 	}
 	for _, later := range in.laterRules {
 		f, err := readForeign(l, later.file)
@@ -44,9 +44,9 @@ func (in *inputFlags) readNodeRules(l *loaded) (map[host.Name][]link.Foreign, er
 		}
 		had := out[host.Name(later.node)]
 		if had == nil {
-			had = []link.Foreign{{}}
+			had = [][]link.Foreign{nil}
 		}
-		out[host.Name(later.node)] = append(had, f)
+		out[host.Name(later.node)] = append(had, []link.Foreign{f})
 	}
 	return out, nil
 }

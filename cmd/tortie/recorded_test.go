@@ -62,7 +62,7 @@ func compiledNode(r *difftest.Recording) (*host.State, error) {
 	snap, findings := cluster.Read([]cluster.File{
 		{Name: "inputs.yaml", Data: []byte(in.Inputs)}, {Name: "network.yaml", Data: []byte(recordedNetwork(r))},
 	}, cluster.Options{})
-	opt := link.Options{KubeProxy: link.KubeProxyNone, NodeRules: map[host.Name][]link.Foreign{}}
+	opt := link.Options{KubeProxy: link.KubeProxyNone, NodeRules: map[host.Name][][]link.Foreign{}}
 	services := "testdata/recorded/services.iptables"
 	if r.Mode == dump.NFT {
 		opt.NFTables, in.Env, services = true, in.NFTEnv, "testdata/recorded/services.nft"
@@ -77,7 +77,7 @@ func compiledNode(r *difftest.Recording) (*host.State, error) {
 	if findings = append(findings, more...); more.HasErrors() {
 		return nil, fmt.Errorf("%v", findings)
 	}
-	opt.NodeRules["node1"] = []link.Foreign{{Tables: tables, AnyBackend: true}}
+	opt.NodeRules["node1"] = [][]link.Foreign{{{Tables: tables, AnyBackend: true}}}
 	opt.Env = recordedEnv(in.Env, r.Scenario, r.Mode)
 	linker, _ := link.New(snap, opt)
 	fleet, _, err := linker.Fleet([]host.Name{"node1"})

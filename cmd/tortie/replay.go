@@ -221,7 +221,11 @@ func (p *production) play(faulty bool) (*scenario.Result, diag.List, error) {
 	defer said.done()
 	opt := perform.Options{Room: p.script.ConntrackMax, Write: ruleText, Progress: said.say}
 	if result.Kernel, err = perform.Perform(&seen, fleet, opt); err != nil {
-		return nil, nil, &exitError{exitInternal, "in the kernel: " + err.Error()}
+		code := exitInternal
+		if slices.ContainsFunc(append(slices.Clone(p.loaded.findings), findings...), func(f diag.Finding) bool { return f.Code == "felix/breaks" }) {
+			code = exitUsage // Felix would not get these rules into the kernel either
+		}
+		return nil, nil, &exitError{code, "in the kernel: " + err.Error()}
 	}
 	return result, findings, nil
 }

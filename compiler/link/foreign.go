@@ -18,12 +18,15 @@ type Foreign struct {
 	AnyBackend bool
 }
 
-// tables are the tables on a node whose rules Felix programs with a backend.
-func (f *Foreign) tables(node nf.Backend) []nf.Table {
-	out := slices.Clone(f.Tables)
-	for i := range out {
-		if f.AnyBackend && out[i].Backend.Iptables() && node.Iptables() {
-			out[i].Backend = node
+// tablesOf are the tables of several files on a node whose rules Felix programs with a
+// backend.
+func tablesOf(files []Foreign, node nf.Backend) (out []nf.Table) {
+	for _, f := range files {
+		for _, t := range f.Tables {
+			if f.AnyBackend && t.Backend.Iptables() && node.Iptables() {
+				t.Backend = node
+			}
+			out = append(out, t)
 		}
 	}
 	return out
@@ -36,8 +39,8 @@ type others struct{ early, late []nf.Table }
 
 // others follows what other programs have had on a node since the beginning.
 func (l *Linker) others(name host.Name, node nf.Backend) (o others) {
-	for i, f := range l.options.NodeRules[name] {
-		tables := f.tables(node)
+	for i, files := range l.options.NodeRules[name] {
+		tables := tablesOf(files, node)
 		if i == 0 {
 			o.early = tables
 			continue

@@ -28,7 +28,10 @@ func foreignNode(t *testing.T, opt Options, had ...Foreign) host.State {
 	if len(findings) > 0 {
 		t.Fatal(findings)
 	}
-	opt.NodeRules = map[host.Name][]Foreign{"n1": had}
+	opt.NodeRules = map[host.Name][][]Foreign{}
+	for _, f := range had {
+		opt.NodeRules["n1"] = append(opt.NodeRules["n1"], []Foreign{f})
+	}
 	l, _ := New(snap, opt)
 	s, _, _, err := l.Node("n1")
 	if err != nil {

@@ -38,9 +38,9 @@ type Options struct {
 	// Chainless makes nodes in eBPF mode all the same, without any rules: their
 	// links and routes are there, and their policies in View.
 	Chainless bool
-	// NodeRules are rules of other programs by node, as they followed each other there
-	// since before Felix: the last are in force.
-	NodeRules map[host.Name][]Foreign
+	// NodeRules are rules of other programs by node, those of several files together, as
+	// they followed each other there since before Felix: the last are in force.
+	NodeRules map[host.Name][][]Foreign
 }
 
 // Linker makes nodes of one cluster.

@@ -26,8 +26,9 @@ func (l *Linker) Succeed(old *Linker, was, now *host.Fleet) {
 	}
 }
 
-// deserted are single addresses that were virtual, and that nobody has now. Who asks for
-// them meets nobody, as before, though the input no longer says why.
+// deserted are addresses that were virtual, and that nobody has now. Who asks for them
+// meets nobody, as before, though the input no longer says why. A pod that was on a node
+// outside the input is gone with its address.
 func deserted(was, now *host.Fleet) (out []host.Virtual) {
 	taken := map[netip.Prefix]bool{}
 	for _, v := range now.Virtual {
@@ -47,7 +48,7 @@ func deserted(was, now *host.Fleet) (out []host.Virtual) {
 		}
 	}
 	for _, v := range was.Virtual {
-		if v.Prefix.IsSingleIP() && !taken[v.Prefix] {
+		if absent := v.Untranslated && v.Outside; !absent && !taken[v.Prefix] {
 			v.Name = strings.TrimSuffix(v.Name, gone) + gone
 			out = append(out, v)
 		}

@@ -47,3 +47,24 @@ func TestUnrouted(t *testing.T) {
 		}
 	}
 }
+
+// Addresses that were virtual stay nobody's when what they belonged to goes, but for those
+// that somebody has now, and those of pods on nodes outside the input.
+func TestDeserted(t *testing.T) {
+	prefix := netip.MustParsePrefix
+	was := &host.Fleet{Virtual: []host.Virtual{{Prefix: prefix("10.96.0.1/32"), Name: "one"}, {Prefix: prefix("10.96.0.2/32"), Name: "two"},
+		{Prefix: prefix("10.96.0.3/32"), Name: "three"}, {Prefix: prefix("10.96.0.4/32"), Name: "four"}, {Prefix: prefix("10.244.0.0/16"), Name: "pool", Untranslated: true},
+		{Prefix: prefix("10.244.7.7/32"), Name: "far", Untranslated: true, Outside: true}}}
+	now := &host.Fleet{Virtual: was.Virtual[1:2], Endpoints: []host.Endpoint{{Addrs: []netip.Addr{netip.MustParseAddr("10.96.0.3")}}},
+		Hosts: []host.State{{Links: []host.Link{{Addrs: []host.Addr{{Prefix: prefix("10.96.0.4/24")}}}}}}}
+	for range 2 {
+		var names []string
+		for _, v := range deserted(was, now) {
+			names = append(names, v.Name)
+		}
+		if want := []string{"one, which is gone", "pool, which is gone"}; !slices.Equal(names, want) {
+			t.Errorf("got %q, want %q", names, want)
+		}
+		was = &host.Fleet{Virtual: append(deserted(was, now), now.Virtual...)}
+	}
+}

@@ -83,8 +83,15 @@ func (r *Rehearsal) Watch(p *scenario.Player, s *scenario.Step, got *scenario.St
 // not know, and what comes after it on the same connection.
 func (r *Rehearsal) unjudged(s *scenario.Step, got *scenario.StepResult, paths []trace.Packet) string {
 	for i := range r.steps {
-		if before := &r.steps[i]; before.unjudged != "" && before.Open != nil && s.Connection != "" && before.Open.As == s.Connection {
+		before := &r.steps[i]
+		if before.Open == nil || s.Connection == "" || before.Open.As != s.Connection {
+			continue
+		}
+		if before.unjudged != "" {
 			return fmt.Sprintf("the connection of step %d was not", before.Index+1)
+		}
+		if len(before.tries) > 0 && before.tries[0].Proto.IsICMP() && s.Action != scenario.ActionCheck {
+			return "a ping is one question there, and nobody goes on with it"
 		}
 	}
 	text := ""
@@ -111,7 +118,7 @@ func (r *Rehearsal) lost(s *scenario.Step) bool {
 	lost := false
 	for i := range r.steps {
 		if b := &r.steps[i]; b.Connection == s.Connection && (b.Action == scenario.ActionSend || b.Action == scenario.ActionReply) {
-			lost = b.verdict != trace.Allow
+			lost = lost || b.verdict != trace.Allow
 		}
 	}
 	return lost

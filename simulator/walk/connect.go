@@ -54,7 +54,9 @@ type dialog struct {
 	peer  packet.Packet // as the far end received it
 	at    End           // where the far end is
 	nodes []host.Name   // hosts on the way
-	over  bool          // the far end has reset the connection
+	// over and farOver say that the connection was reset, which the beginner or the far
+	// end knows.
+	over, farOver bool
 }
 
 // Connect tries a connection: the first packet, its reply, and what follows

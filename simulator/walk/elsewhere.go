@@ -16,6 +16,8 @@ func (d *dialog) elsewhere(j *Journey) (reset bool) {
 	tcp, there := d.first.Proto == packet.ProtoTCP, j.At.Host == d.at.Host && j.At.Link == d.at.Link
 	why := "a later packet of the connection arrived elsewhere, at " + j.Packet.Dst.String()
 	switch {
+	case there && d.farOver:
+		why = "the connection was reset before: a later packet arrived at " + j.Packet.Dst.String()
 	case there && (!tcp || sameEnds(&j.Packet, &d.peer)):
 		return false
 	case there:
@@ -70,6 +72,9 @@ func (d *dialog) refuse(answer *Journey) {
 	j := d.w.Send(answer.At, p, "")
 	tp := d.packet(trace.Request, &p, &j)
 	tp.Refusal, tp.Verdict, tp.Reason = true, j.Verdict, d.w.reason(&j)
+	if p.Proto == packet.ProtoTCP && j.Verdict == trace.Allow {
+		d.farOver = true
+	}
 }
 
 // reset is the RST with which a kernel answers a segment of no connection of its own.

@@ -16,6 +16,7 @@ func (d *dialog) request(p packet.Packet) bool {
 		d.neighbours(&j)
 	}
 	unknown := d.elsewhere(&j)
+	d.over = d.over || j.Reset
 	d.judge(&j, tp)
 	if unknown {
 		d.resetFrom(j.At, j.Packet)
@@ -73,6 +74,7 @@ func (d *dialog) back(p packet.Packet, match bool) bool {
 	if arrived {
 		d.home(&j, match)
 	}
+	d.farOver = d.farOver || j.Reset
 	d.judge(&j, tp)
 	if arrived && j.Verdict != trace.Allow {
 		d.refuse(&j)
@@ -92,6 +94,8 @@ func (d *dialog) home(j *Journey, match bool) {
 			", the request went from "+sent.Src.String()+" to "+sent.Dst.String()
 	case match && sent.Proto.HasPorts() && (got.DstPort != sent.SrcPort || got.SrcPort != sent.DstPort):
 		j.Verdict, j.Why = trace.Deny, "the reply has other ports than the request"
+	case d.over:
+		j.Verdict, j.Why = trace.Deny, "the connection was reset, and who opened it knows it no more"
 	case match && sent.Proto.IsICMP() && got.ICMPID != sent.ICMPID:
 		j.Verdict, j.Why = trace.Deny, "the reply has another ICMP identifier than the request"
 	}

@@ -47,7 +47,7 @@ func (w *Walker) Open(r Request) (*Session, trace.Connection) {
 	return s, c
 }
 
-// IsOpen reports whether both ends know of the connection.
+// IsOpen reports whether the connection stands for who began it.
 func (s *Session) IsOpen() bool { return s.open && !s.d.over }
 
 // Arrived is where the first packet arrived, and as which packet; false when it
@@ -93,7 +93,7 @@ func (s *Session) Acknowledge(far bool) trace.Connection {
 
 // Reply sends a message of the far end, which TCP acknowledges.
 func (s *Session) Reply() trace.Connection {
-	return s.message(func(d *dialog) {
+	return s.say(s.open && !s.d.farOver, func(d *dialog) {
 		if !d.reply(s.answer(packet.ACK|packet.PSH, serverData, 0)) || d.first.Proto != packet.ProtoTCP {
 			return
 		}
@@ -128,9 +128,13 @@ func (s *Session) Reset() trace.Connection {
 	})
 }
 
-// message sends packets of a connection that stands.
+// message sends packets of a connection that stands for who sends.
 func (s *Session) message(send func(d *dialog)) trace.Connection {
-	if !s.IsOpen() {
+	return s.say(s.IsOpen(), send)
+}
+
+func (s *Session) say(stands bool, send func(d *dialog)) trace.Connection {
+	if !stands {
 		return trace.Connection{Verdict: trace.Deny, Reason: trace.Reason{
 			Node: string(s.req.From.Host), Text: "the connection is not open"}}
 	}

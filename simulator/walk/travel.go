@@ -31,6 +31,9 @@ type Journey struct {
 	Legs []Outcome
 	// Why says why it ended when no rule did it.
 	Why string
+	// Reset says that it was rejected by an RST that came back, which ends the connection
+	// for who sent it; an ICMP error does not.
+	Reset bool
 }
 
 // Last is the outcome on the last host.
@@ -69,8 +72,8 @@ func (w *Walker) follow(o Outcome) Journey {
 			j.Verdict, j.Why = trace.Unknown, o.Reason
 		default:
 			j.Verdict, j.Why = trace.Deny, o.Reason
-			if w.answered(&o) {
-				j.Verdict = trace.Reject
+			if a := w.answered(&o); a != nil {
+				j.Verdict, j.Reset = trace.Reject, a.Proto == packet.ProtoTCP
 			}
 		}
 		return j
@@ -205,18 +208,19 @@ func hasAddr(e *host.Endpoint, a netip.Addr) bool {
 	return false
 }
 
-// answered reports whether an answer to the packet gets anywhere; a redirect is
+// answered is the answer to the packet that gets anywhere, nil without one; a redirect is
 // none.
-func (w *Walker) answered(o *Outcome) bool {
+func (w *Walker) answered(o *Outcome) *packet.Packet {
 	for i := range o.Answers {
-		if p := &o.Answers[i].Packet; p.Proto == packet.ProtoICMP && p.ICMPType == 5 {
+		p := &o.Answers[i].Packet
+		if p.Proto == packet.ProtoICMP && p.ICMPType == 5 {
 			continue
 		}
 		if a := w.follow(o.Answers[i]); a.Verdict == trace.Allow {
-			return true
+			return p
 		}
 	}
-	return false
+	return nil
 }
 
 // FindEnd says where an address is: an endpoint of the fleet, a host, or behind
