@@ -3,6 +3,7 @@ package resolve
 import (
 	"net/netip"
 	"sort"
+	"strings"
 
 	"tortie/compiler/calico"
 	"tortie/compiler/diag"
@@ -32,6 +33,7 @@ func (n *nodeResolver) configured(opt NodeOptions) {
 		f := problemFinding(p)
 		if opt.Env[p.Name] == p.Value {
 			f.Message += ", in Felix's environment"
+			f.Span = n.variable(p)
 		} else {
 			f.Span = placeOf(p, objects, sources[len(sources)-len(objects):])
 		}
@@ -40,6 +42,17 @@ func (n *nodeResolver) configured(opt NodeOptions) {
 	s.IPVS = opt.IPVS
 	s.NFTables = s.NFTables || s.NFTablesAuto && opt.ProxyNFTables
 	n.view.Settings = s
+}
+
+// variable is the place of a variable of calico-node's DaemonSet that has the value; the
+// zero place if it is given in another way.
+func (n *nodeResolver) variable(p ConfigProblem) diag.Span {
+	for _, v := range n.index.snapshot.Variables("calico-node") {
+		if strings.EqualFold(v.Name, "FELIX_"+p.Name) && v.Value == p.Value {
+			return v.Place
+		}
+	}
+	return diag.Span{}
 }
 
 func problemFinding(p ConfigProblem) diag.Finding {
