@@ -45,13 +45,9 @@ func (l *Linker) others(name host.Name, node nf.Backend) (o others) {
 			o.early = tables
 			continue
 		}
-		early, late := staying(o.early, tables), staying(o.late, tables)
-		for _, t := range tables {
-			if findTable(early, &t) == nil && findTable(late, &t) == nil {
-				late = append(late, t)
-			}
-		}
-		o = others{early, late}
+		early := staying(o.early, tables)
+		late := slices.DeleteFunc(slices.Clone(tables), func(t nf.Table) bool { return findTable(early, &t) != nil })
+		o = others{early, registered(o.late, late)}
 	}
 	return o
 }
@@ -64,6 +60,18 @@ func staying(before, now []nf.Table) (out []nf.Table) {
 			out = append(out, *t)
 		} else if before[i].Backend == nf.IptablesLegacy {
 			out = append(out, *before[i].Emptied())
+		}
+	}
+	return out
+}
+
+// registered puts tables into the order in which the kernel has registered them: those
+// that were there before keep theirs, and new ones come last.
+func registered(before, now []nf.Table) []nf.Table {
+	out := staying(before, now)
+	for _, t := range now {
+		if findTable(before, &t) == nil {
+			out = append(out, t)
 		}
 	}
 	return out

@@ -11,8 +11,8 @@ import (
 )
 
 // Succeed fills in what now, which l has made, has of the fleet before it, which old made:
-// which connections Felix and kube-proxy remove as nodes change, and addresses of services
-// that are gone.
+// the order of tables, which connections Felix and kube-proxy remove as nodes change, and
+// addresses of services that are gone.
 func (l *Linker) Succeed(old *Linker, was, now *host.Fleet) {
 	now.Virtual = append(now.Virtual, deserted(was, now)...)
 	var stale []host.Removal
@@ -21,6 +21,7 @@ func (l *Linker) Succeed(old *Linker, was, now *host.Fleet) {
 	}
 	for i := range now.Hosts {
 		if before := was.FindHost(now.Hosts[i].Name); before != nil {
+			now.Hosts[i].Ruleset.Tables = registered(before.Ruleset.Tables, now.Hosts[i].Ruleset.Tables)
 			now.Hosts[i].Removals = slices.Concat(unrouted(before, &now.Hosts[i]), stale)
 		}
 	}
