@@ -134,8 +134,8 @@ func (r *networkCheck) routes(own *node) {
 		switch {
 		case !ok:
 			r.bad(strconv.Quote(route.To)+" via "+strconv.Quote(route.Via)+" is no route", `"to" is a CIDR or default, "via" and "src" are addresses of its family`, "spec", "routes", i)
-		case route.Dev == "" && r.linkTo(via) == "":
-			r.bad("a route without a device, and "+strconv.Quote(route.Via)+" is on the network of no interface of this document", `give "dev"`, "spec", "routes", i)
+		case route.Dev == "" && r.linkTo(via, own) == "":
+			r.bad("a route without a device, and "+strconv.Quote(route.Via)+" is on the network of no interface of the node", `give "dev"`, "spec", "routes", i)
 		case route.Dev != "" && links != nil && !slices.Contains(links, route.Dev) && !notUplink.MatchString(route.Dev):
 			r.bad("no interface "+strconv.Quote(route.Dev)+" on node "+r.Metadata.Name, nearestOf(route.Dev, links), "spec", "routes", i, "dev")
 		}
@@ -167,8 +167,16 @@ func nearestOf(name string, there []string) string {
 	return "there is " + strings.Join(there, ", ")
 }
 
-// linkTo is the interface on whose network a gateway is; empty is none.
-func (n *hostNetwork) linkTo(via netip.Addr) host.LinkName {
+// linkTo is the interface of a node, nil if nobody knows it, on whose network a gateway is:
+// of the document, or an assumed one if it lists none. Empty is none.
+func (n *hostNetwork) linkTo(via netip.Addr, own *node) host.LinkName {
+	if len(n.Spec.Interfaces) == 0 && own != nil {
+		for _, l := range own.links {
+			if slices.ContainsFunc(l.addrs, func(p netip.Prefix) bool { return p.Masked().Contains(via) }) {
+				return l.name
+			}
+		}
+	}
 	for _, f := range n.Spec.Interfaces {
 		for _, a := range f.Addresses {
 			if p, err := netip.ParsePrefix(a); err == nil && p.Masked().Contains(via) {
@@ -235,7 +243,7 @@ func (b *builder) hostRoutes(n *hostNetwork) {
 		}
 		dev := host.LinkName(r.Dev)
 		if dev == "" {
-			dev = n.linkTo(via)
+			dev = n.linkTo(via, b.node)
 		}
 		route := host.Route{
 			Table: host.TableMain, Type: host.RouteUnicast, Dst: dst, Metric: r.Metric,
