@@ -9,6 +9,7 @@ import (
 
 	"tortie/compiler/diag"
 	"tortie/compiler/link"
+	"tortie/compiler/yamlpos"
 	"tortie/dataplane/host"
 	"tortie/dataplane/iptables"
 	"tortie/dataplane/nf"
@@ -113,5 +114,17 @@ func wordsOf(names []host.Name) (out []string) {
 type nodeRulesError struct{ nodes, args, there []string }
 
 func (e *nodeRulesError) Error() string {
-	return fmt.Sprintf("--node-rules %s: no node %q in the input", e.args[0], e.nodes[0])
+	var each []string
+	for i, n := range e.nodes {
+		each = append(each, fmt.Sprintf("--node-rules %s: no node %q in the input; %s", e.args[i], n, thereIs(n, e.there)))
+	}
+	return strings.Join(each, "\n")
+}
+
+// thereIs asks for the name that was probably meant, or says which there are.
+func thereIs(name string, there []string) string {
+	if near := yamlpos.Nearest(name, there); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "there is " + strings.Join(there, ", ")
 }

@@ -203,11 +203,7 @@ func (p *production) misplaced(err error) error {
 
 // noNode is a field that is called as no node is.
 func (p *production) noNode(name string, there []string, path ...any) diag.Finding {
-	hint := "there is " + strings.Join(there, ", ")
-	if near := yamlpos.Nearest(name, there); near != "" {
-		hint = fmt.Sprintf("did you mean %q?", near)
-	}
-	f := p.bad(fmt.Sprintf("no node %q in the input", name), hint, path...)
+	f := p.bad(fmt.Sprintf("no node %q in the input", name), thereIs(name, there), path...)
 	f.Span = p.node.At(path...)
 	return f
 }
