@@ -109,19 +109,19 @@ func (r *Rehearsal) unjudged(s *scenario.Step, got *scenario.StepResult, paths [
 	return ""
 }
 
-// lost reports whether a step ends a connection of which an earlier message did not
-// arrive.
+// lost reports whether a step ends a connection of which the last message of either side
+// did not arrive.
 func (r *Rehearsal) lost(s *scenario.Step) bool {
 	if s.Action != scenario.ActionClose && s.Action != scenario.ActionReset {
 		return false
 	}
-	lost := false
+	lost := map[scenario.Action]bool{}
 	for i := range r.steps {
 		if b := &r.steps[i]; b.Connection == s.Connection && (b.Action == scenario.ActionSend || b.Action == scenario.ActionReply) {
-			lost = lost || b.verdict != trace.Allow
+			lost[b.Action] = b.verdict != trace.Allow
 		}
 	}
-	return lost
+	return lost[scenario.ActionSend] || lost[scenario.ActionReply]
 }
 
 // Impossible says what of the rehearsal no lab can do, by step; "" is nothing.
