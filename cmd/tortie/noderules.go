@@ -116,15 +116,7 @@ type nodeRulesError struct{ nodes, args, there []string }
 func (e *nodeRulesError) Error() string {
 	var each []string
 	for i, n := range e.nodes {
-		each = append(each, fmt.Sprintf("--node-rules %s: no node %q in the input; %s", e.args[i], n, thereIs(n, e.there)))
+		each = append(each, fmt.Sprintf("--node-rules %s: no node %q in the input; %s", e.args[i], n, yamlpos.Suggestion(n, e.there)))
 	}
 	return strings.Join(each, "\n")
-}
-
-// thereIs asks for the name that was probably meant, or says which there are.
-func thereIs(name string, there []string) string {
-	if near := yamlpos.Nearest(name, there); near != "" {
-		return fmt.Sprintf("did you mean %q?", near)
-	}
-	return "there is " + strings.Join(there, ", ")
 }

@@ -203,7 +203,7 @@ func (p *production) misplaced(err error) error {
 
 // noNode is a field that is called as no node is.
 func (p *production) noNode(name string, there []string, path ...any) diag.Finding {
-	f := p.bad(fmt.Sprintf("no node %q in the input", name), thereIs(name, there), path...)
+	f := p.bad(fmt.Sprintf("no node %q in the input", name), yamlpos.Suggestion(name, there), path...)
 	f.Span = p.node.At(path...)
 	return f
 }

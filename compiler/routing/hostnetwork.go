@@ -1,11 +1,9 @@
 package routing
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 
 	"tortie/compiler/cluster"
 	"tortie/compiler/diag"
@@ -78,7 +76,7 @@ func (c *Cluster) checkHostNetwork(n *hostNetwork, src cluster.Source) diag.List
 		for i := range c.nodes {
 			names = append(names, c.nodes[i].name)
 		}
-		r.add("routing/unknown-node", diag.Warning, "no node "+strconv.Quote(name)+" in the input: the document says nothing of any node", nearestOf(name, names), "metadata", "name")
+		r.add("routing/unknown-node", diag.Warning, "no node "+strconv.Quote(name)+" in the input: the document says nothing of any node", yamlpos.Suggestion(name, names), "metadata", "name")
 	}
 	r.interfaces()
 	r.routes(own)
@@ -137,7 +135,7 @@ func (r *networkCheck) routes(own *node) {
 		case route.Dev == "" && r.linkTo(via, own) == "":
 			r.bad("a route without a device, and "+strconv.Quote(route.Via)+" is on the network of no interface of the node", `give "dev"`, "spec", "routes", i)
 		case route.Dev != "" && links != nil && !slices.Contains(links, route.Dev) && !notUplink.MatchString(route.Dev):
-			r.bad("no interface "+strconv.Quote(route.Dev)+" on node "+r.Metadata.Name, nearestOf(route.Dev, links), "spec", "routes", i, "dev")
+			r.bad("no interface "+strconv.Quote(route.Dev)+" on node "+r.Metadata.Name, yamlpos.Suggestion(route.Dev, links), "spec", "routes", i, "dev")
 		}
 	}
 }
@@ -154,17 +152,6 @@ func (r *networkCheck) linkNames(own *node) (names []string) {
 		}
 	}
 	return names
-}
-
-// nearestOf asks for the name that was probably meant, or says which there are.
-func nearestOf(name string, there []string) string {
-	if near := yamlpos.Nearest(name, there); near != "" {
-		return "did you mean " + strconv.Quote(near) + "?"
-	}
-	if n := len(there); n > 5 {
-		return fmt.Sprintf("there is %s and %d more", strings.Join(there[:5], ", "), n-5)
-	}
-	return "there is " + strings.Join(there, ", ")
 }
 
 // linkTo is the interface of a node, nil if nobody knows it, on whose network a gateway is:

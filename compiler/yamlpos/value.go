@@ -122,6 +122,18 @@ func (f *structFields) collect(t reflect.Type, prefix []int) {
 	}
 }
 
+// Suggestion is a hint for a name that is none of those there are: it asks for the one
+// that was probably meant, or says which there are, of many the first.
+func Suggestion(name string, there []string) string {
+	if near := Nearest(name, there); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	if n := len(there); n > 5 {
+		return fmt.Sprintf("there is %s and %d more", strings.Join(there[:5], ", "), n-5)
+	}
+	return "there is " + strings.Join(there, ", ")
+}
+
 // Nearest returns the name closest to a misspelt one, or "" if none is close.
 func Nearest(name string, names []string) string {
 	best, bestDist := "", 1+max(1, len(name)/4)

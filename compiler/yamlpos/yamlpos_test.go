@@ -198,6 +198,19 @@ func TestNearest_Names(t *testing.T) {
 	}
 }
 
+func TestSuggestion(t *testing.T) {
+	there := []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7"}
+	for _, row := range []struct {
+		name  string
+		there []string
+		want  string
+	}{{"edge", there, "there is n1, n2, n3, n4, n5 and 2 more"}, {"edge", there[:2], "there is n1, n2"}, {"N3", there, `did you mean "n3"?`}} {
+		if got := Suggestion(row.name, row.there); got != row.want {
+			t.Errorf("%s: %s, want %s", row.name, got, row.want)
+		}
+	}
+}
+
 // Whatever is in a file, every place lies within it, and JSON written from what
 // was read reads back as the same.
 func FuzzParse(f *testing.F) {
